@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::definition::{Definition, State};
+use super::DefinitionError;
+use crate::definition::{Definition, Given, State, Until};
 use crate::failure::Failure;
 use crate::history::History;
 use crate::run::{Execution, Tasks, run};
@@ -52,7 +53,11 @@ fn changed(pointer: &str, to: Option<Value>) -> Value {
 }
 
 fn complaints(definition: &Value) -> Vec<String> {
-    Definition::read(definition).map_or_else(|error| error.0.iter().map(ToString::to_string).collect(), |_| Vec::new())
+    match Definition::read(definition) {
+        Ok(_) => Vec::new(),
+        Err(DefinitionError::Wrong(complaints)) => complaints.iter().map(ToString::to_string).collect(),
+        Err(DefinitionError::NotServed(parts)) => parts.iter().map(|part| format!("not served: {part}")).collect(),
+    }
 }
 
 #[test]
@@ -85,16 +90,19 @@ fn every_error_is_reported_with_its_path() {
         ("/States", Some(json!({})), "Definition.States: found none, expected at least one"),
         ("/States/X", Some(json!(1)), "Definition.States.X: found a number, expected an object"),
         ("/Version", Some(json!("2.0")), "Definition.Version: found `2.0`, there is: 1.0"),
-        ("/QueryLanguage", Some(json!("JSONata")), "Definition.QueryLanguage: found `JSONata`, there is: JSONPath"),
+        ("/QueryLanguage", Some(json!("XPath")), "Definition.QueryLanguage: found `XPath`, there are: JSONPath, JSONata"),
+        ("/QueryLanguage", Some(json!("JSONata")), "not served: Definition.QueryLanguage: JSONata"),
+        ("/States/Told/QueryLanguage", Some(json!("JSONata")), "not served: Definition.States.Told.QueryLanguage: JSONata"),
+        ("/States/Told/Assign", Some(json!({"a": 1})), "not served: Definition.States.Told.Assign: variables"),
         ("/Surprise", Some(json!(1)), "Definition.Surprise: a state machine has no such field here"),
         ("/TimeoutSeconds", Some(json!(0)), "Definition.TimeoutSeconds: found `0`"),
         (
             "/States/Told/Type",
-            Some(json!("Wait")),
-            "Definition.States.Told.Type: found `Wait`, there are: Task, Parallel, Pass, Succeed, Fail",
+            Some(json!("Sleep")),
+            "Definition.States.Told.Type: found `Sleep`, there are: Task, Parallel, Map, Choice, Wait, Pass, Succeed, Fail",
         ),
         ("/States/Told/Type", None, "Definition.States.Told.Type: found none"),
-        ("/States/Told/HeartbeatSeconds", Some(json!(1)), "Definition.States.Told.HeartbeatSeconds: a Task has no such field here"),
+        ("/States/Told/HeartbeatSeconds", Some(json!(1)), "not served: Definition.States.Told.HeartbeatSeconds: heartbeats"),
         ("/States/Told/Resource", None, "Definition.States.Told.Resource: found none"),
         ("/States/Told/Resource", Some(json!("")), "Definition.States.Told.Resource: found nothing"),
         ("/States/Told/Next", Some(json!("Gone")), "Definition.States.Told: found `Gone` as the next state"),
@@ -133,8 +141,10 @@ fn every_error_within_a_branch_or_a_handler_is_reported_with_its_path() {
         ),
         ("/States/Both/Catch/0/ErrorEquals", Some(json!([1])), "Catch[0].ErrorEquals: found a number"),
         ("/States/Both/Catch/0/ResultPath", Some(json!("$$.State.Name")), "Catch[0].ResultPath: found `$$.State.Name`"),
-        ("/States/Both/Catch/0/Assign", Some(json!({})), "Catch[0].Assign: a catcher has no such field here"),
-        (&at("InputPath"), Some(json!("$.*")), "Branches[0].States.A.InputPath: found `$.*`"),
+        ("/States/Both/Catch/0/Assign", Some(json!({})), "not served: Definition.States.Both.Catch[0].Assign: variables"),
+        (&at("InputPath"), Some(json!("$.")), "Branches[0].States.A.InputPath: found `$.`"),
+        (&at("ResultPath"), Some(json!("$.*")), "Branches[0].States.A.ResultPath: found `$.*`"),
+        (&at("TimeoutSecondsPath"), Some(json!("$.t")), "A.TimeoutSecondsPath: found it beside `TimeoutSeconds`"),
         (&at("ResultPath"), Some(json!(7)), "Branches[0].States.A.ResultPath: found a number, expected text"),
         (&at("Parameters"), Some(json!([])), "Branches[0].States.A.Parameters: found a list, expected an object"),
         (&at("Parameters"), Some(json!({"a": [{"b.$": "$.."}]})), "Branches[0].States.A.Parameters.a[0].b.$: found `$..`"),
@@ -155,10 +165,75 @@ fn every_error_within_a_branch_or_a_handler_is_reported_with_its_path() {
 
 #[test]
 fn all_complaints_come_at_once() {
-    let mut definition = changed("/States/Told/Type", Some(json!("Map")));
+    let mut definition = changed("/States/Told/Type", Some(json!("Sleep")));
     definition["States"]["Badly"]["Surprise"] = json!(1);
     definition["States"]["Both"]["Branches"][0]["States"]["A"]["InputPath"] = json!("x");
     assert_eq!(complaints(&definition).len(), 3, "{:?}", complaints(&definition));
+}
+
+/// A machine with one state of these fields, before a Succeed.
+fn with(state: Value) -> Value {
+    json!({"StartAt": "S", "States": {"S": state, "Well": {"Type": "Succeed"}}})
+}
+
+#[test]
+fn every_error_in_a_choice_is_reported_with_its_path() {
+    let choice = |rule: Value| with(json!({"Type": "Choice", "Choices": [rule], "Default": "Well"}));
+    for (rule, complaint) in [
+        (json!({"Variable": "$.a", "NumericEquals": 1, "Next": "Gone"}), "found `Gone` as the next state"),
+        (json!({"Variable": "$.a", "NumericEquals": 1}), "Choices[0].Next: found none"),
+        (json!({"NumericEquals": 1, "Next": "Well"}), "Choices[0].Variable: found none"),
+        (json!({"Variable": "$.a", "Next": "Well"}), "expected exactly one comparison; there are: And, Or, Not, IsPresent"),
+        (json!({"Variable": "$.a", "NumericEquals": 1, "IsNull": true, "Next": "Well"}), "expected exactly one comparison"),
+        (json!({"Variable": "$.a", "NumericEquals": "1", "Next": "Well"}), "Choices[0].NumericEquals: found `\"1\"`, expected a number"),
+        (json!({"Variable": "$.a", "TimestampEquals": "soon", "Next": "Well"}), "expected a time such as"),
+        (json!({"Variable": "$.a", "StringLessThanPath": "b", "Next": "Well"}), "Choices[0].StringLessThanPath: found `b`"),
+        (json!({"Variable": "$.a", "IsPresent": "yes", "Next": "Well"}), "Choices[0].IsPresent: found text, expected true or false"),
+        (json!({"And": [], "Next": "Well"}), "Choices[0].And: found none"),
+        (json!({"Or": [{"Variable": "$.a", "IsNull": true, "Next": "Well"}], "Next": "Well"}), "Or[0].Next: a rule has no such field here"),
+        (json!({"Not": 1, "Next": "Well"}), "Choices[0].Not: found a number"),
+    ] {
+        let found = complaints(&choice(rule.clone()));
+        assert!(found.iter().any(|found| found.contains(complaint)), "{rule}: {found:?}");
+    }
+    assert!(complaints(&with(json!({"Type": "Choice", "Choices": []})))[0].contains("expected at least one rule"));
+}
+
+#[test]
+fn every_error_in_a_wait_or_a_map_is_reported_and_what_is_not_served_apart_from_it() {
+    let inner = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}});
+    let map = |more: Value| {
+        let mut map = json!({"Type": "Map", "Next": "Well", "ItemProcessor": inner});
+        map.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with(map)
+    };
+    let wait = |more: Value| {
+        let mut wait = json!({"Type": "Wait", "Next": "Well"});
+        wait.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with(wait)
+    };
+    for (definition, complaint) in [
+        (wait(json!({})), "expected exactly one of Seconds"),
+        (wait(json!({"Seconds": 1, "SecondsPath": "$.a"})), "expected exactly one of Seconds"),
+        (wait(json!({"Seconds": -1})), "S.Seconds: found `-1`"),
+        (wait(json!({"Timestamp": "tomorrow"})), "S.Timestamp: found `tomorrow`"),
+        (wait(json!({"Seconds": 1, "ResultPath": "$"})), "S.ResultPath: a Wait has no such field here"),
+        (map(json!({"ItemsPath": "a"})), "S.ItemsPath: found `a`"),
+        (map(json!({"Iterator": inner})), "S.Iterator: found it beside `ItemProcessor`"),
+        (map(json!({"ItemProcessor": {"StartAt": "Well", "States": {"I": {"Type": "Pass", "End": true}}}})), "found `Well`"),
+        (map(json!({"ItemProcessor": {"StartAt": "Well", "States": {"Well": {"Type": "Pass", "End": true}}}})), "has this name too"),
+        (map(json!({"ItemReader": {}})), "not served: Definition.States.S.ItemReader: the distributed mode"),
+        (map(json!({"ToleratedFailureCount": 1})), "not served: Definition.States.S.ToleratedFailureCount"),
+        (
+            map(json!({"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}})),
+            "not served: Definition.States.S.ItemProcessor.ProcessorConfig.Mode",
+        ),
+    ] {
+        let found = complaints(&definition);
+        assert!(found.iter().any(|found| found.contains(complaint)), "{definition}: {found:?}");
+    }
+    let State::Wait(read) = &Definition::read(&wait(json!({"SecondsPath": "$.a"}))).unwrap().flow.states["S"] else { panic!() };
+    assert!(matches!(read.until, Until::Over(Given::At(_))));
 }
 
 #[test]
@@ -182,8 +257,12 @@ fn words() -> impl Strategy<Value = Value> {
             "Parallel",
             "Succeed",
             "Fail",
+            "Map",
+            "Choice",
+            "Wait",
             "$",
             "$.a",
+            "$..a[?(@.b > 1)]",
             "$.a[0]",
             "$$.State.Name",
             "States.ALL",
@@ -225,6 +304,16 @@ fn words() -> impl Strategy<Value = Value> {
             "Cause",
             "CausePath",
             "Error",
+            "Choices",
+            "Variable",
+            "NumericEquals",
+            "StringMatches",
+            "And",
+            "Not",
+            "Default",
+            "ItemProcessor",
+            "ItemsPath",
+            "Seconds",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -251,6 +340,14 @@ fn state() -> impl Strategy<Value = Value> {
                 "Catch": [{"ErrorEquals": ["States.ALL"], "Next": next}],
             })
         }),
+        (path(), name(), name()).prop_map(|(path, next, other)| {
+            json!({"Type": "Choice", "Choices": [{"Variable": path, "IsNull": true, "Next": next}], "Default": other})
+        }),
+        (path(), after()).prop_map(|(items, (key, after))| {
+            let inner = json!({"StartAt": "Inner", "States": {"Inner": {"Type": "Pass", "End": true}}});
+            json!({"Type": "Map", "ItemsPath": items, "ItemProcessor": inner, "MaxConcurrency": 2, "ResultPath": "$.a", key: after})
+        }),
+        (path(), after()).prop_map(|(path, (key, after))| json!({"Type": "Wait", "SecondsPath": path, key: after})),
         Just(json!({"Type": "Succeed"})),
         path().prop_map(|path| json!({"Type": "Fail", "CausePath": path, "Error": "E"})),
     ]
@@ -284,6 +381,7 @@ fn carried_out(definition: &Definition) {
         started: String::new(),
         machine_id: "m".into(),
         machine_name: "m".into(),
+        pace: 1,
     };
     let history = History::begin();
     runtime.block_on(run(definition, &execution, &Moody, &history));
@@ -297,7 +395,7 @@ proptest! {
     fn any_value_gives_a_definition_or_complaints(value in words()) {
         match Definition::read(&value) {
             Ok(definition) => carried_out(&definition),
-            Err(error) => prop_assert!(!error.0.is_empty()),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
     }
 
@@ -305,7 +403,7 @@ proptest! {
     fn a_nearly_valid_definition_runs_or_is_reported(value in machine()) {
         match Definition::read(&value) {
             Ok(definition) => carried_out(&definition),
-            Err(error) => prop_assert!(!error.0.is_empty()),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
     }
 }

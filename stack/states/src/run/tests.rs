@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
+use crate::error_equals::TIMEOUT;
 use crate::payload::LARGEST_PAYLOAD;
 
 /// What a task does in one of its tries.
@@ -80,6 +81,13 @@ impl Ran {
             What::TaskTimedOut(..) => "timed out".to_owned(),
             What::TaskAborted => "aborted".to_owned(),
             What::ParallelFailed => "branch failed".to_owned(),
+            What::MapStarted(items) => format!("{items} items"),
+            What::IterationStarted(_, index) => format!("+{index}"),
+            What::IterationSucceeded(_, index) => format!("-{index}"),
+            What::IterationFailed(_, index) => format!("{index} failed"),
+            What::IterationAborted(_, index) => format!("{index} aborted"),
+            What::MapSucceeded => "all items".to_owned(),
+            What::MapFailed => "item failed".to_owned(),
             What::Failed(failure) => format!("end {}", failure.error),
             What::Succeeded(_) => "end".to_owned(),
             _ => String::new(),
@@ -89,6 +97,10 @@ impl Ran {
 }
 
 async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) -> Ran {
+    ran_at(1, definition, input, told).await
+}
+
+async fn ran_at(pace: u32, definition: Value, input: Value, told: &[(&'static str, &[Does])]) -> Ran {
     let definition = Definition::read(&definition).unwrap();
     let told = told.iter().map(|(state, does)| (*state, does.to_vec())).collect();
     let script = Script { told, seen: Mutex::default(), began: Instant::now() };
@@ -99,6 +111,7 @@ async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) 
         started: "2026-01-31T12:00:00.000Z".into(),
         machine_id: "arn:machine".into(),
         machine_name: "machine".into(),
+        pace,
     };
     let history = History::begin();
     let outcome = run(&definition, &execution, &script, &history).await;
@@ -227,7 +240,7 @@ async fn a_path_without_a_value_fails_the_execution_whatever_is_caught() {
     for fields in [
         json!({"InputPath": "$.gone"}),
         json!({"Parameters": {"a.$": "$.gone"}}),
-        json!({"Parameters": {"a.$": "States.StringToJson($.x)"}}),
+        json!({"Parameters": {"a.$": "States.StringToJson($.gone)"}}),
         json!({"ResultSelector": {"a.$": "$.gone"}}),
         json!({"OutputPath": "$.gone"}),
     ] {
@@ -326,4 +339,149 @@ async fn every_event_follows_an_earlier_one_and_has_its_time() {
     assert!(events.iter().enumerate().all(|(index, event)| event.id == index as u64 + 1 && event.previous < event.id));
     assert!(events.is_sorted_by_key(|event| event.at));
     assert_eq!(events.last().unwrap().at, Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_cannot_take_its_arguments_can_be_caught() {
+    let definition = json!({"StartAt": "Work", "States": {
+        "Work": {
+            "Type": "Task", "Resource": "r", "Parameters": {"a.$": "States.StringToJson($.x)"}, "Next": "Well",
+            "Catch": [{"ErrorEquals": ["States.IntrinsicFailure"], "Next": "Well"}],
+        },
+        "Well": {"Type": "Succeed", "InputPath": "$.Error"},
+    }});
+    let ran = ran(definition, json!({"x": "no json"}), &[]).await;
+    assert_eq!(ran.output(), &json!("States.IntrinsicFailure"));
+}
+
+/// A Choice between two rules and a default, each of which leads to a Pass that says so.
+fn chosen() -> Value {
+    let says = |what: &str| json!({"Type": "Pass", "Result": what, "End": true});
+    let rules = json!([
+        {"And": [{"Variable": "$.n", "IsPresent": true}, {"Variable": "$.n", "NumericGreaterThan": 10}], "Next": "Large"},
+        {"Variable": "$.kind", "StringMatches": "ord*", "Next": "Order"},
+    ]);
+    let choice = json!({"Type": "Choice", "Choices": rules, "Default": "Other"});
+    json!({"StartAt": "C", "States": {"C": choice, "Large": says("large"), "Order": says("order"), "Other": says("other")}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_goes_on_with_the_first_rule_that_holds() {
+    for (input, output) in
+        [(json!({"n": 11, "kind": "order"}), "large"), (json!({"n": 10, "kind": "order"}), "order"), (json!({"kind": "other"}), "other")]
+    {
+        let ran = ran(chosen(), input.clone(), &[]).await;
+        assert_eq!(ran.output(), &json!(output), "{input}");
+        assert_eq!(ran.told()[..2], ["+C", "-C"], "{input}");
+    }
+    let ran = self::ran(chosen(), json!({"n": 1}), &[]).await;
+    assert_eq!(ran.error(), RUNTIME, "the variable of the second rule is missing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_without_a_rule_that_holds_and_without_a_default_fails() {
+    let rule = json!({"Variable": "$.a", "BooleanEquals": true, "Next": "Well"});
+    let definition = json!({"StartAt": "C", "States": {"C": {"Type": "Choice", "Choices": [rule]}, "Well": {"Type": "Succeed"}}});
+    let ran = ran(definition, json!({"a": false}), &[]).await;
+    assert_eq!((ran.error(), ran.told().last().map(String::as_str)), ("States.NoChoiceMatched", Some("end States.NoChoiceMatched")));
+}
+
+fn waits(fields: Value) -> Value {
+    let mut wait = json!({"Type": "Wait", "End": true});
+    wait.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    json!({"StartAt": "W", "States": {"W": wait}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_waits_as_long_as_it_says_and_less_in_compressed_time() {
+    for (pace, fields, seconds) in [
+        (1, json!({"Seconds": 90}), 90),
+        (1, json!({"SecondsPath": "$.s"}), 30),
+        (10, json!({"Seconds": 90}), 9),
+        (1, json!({"Timestamp": "2000-01-01T00:00:00Z"}), 0),
+        (1, json!({"TimestampPath": "$.past"}), 0),
+    ] {
+        let input = json!({"s": 30, "past": "2000-01-01T00:00:00+02:00"});
+        let ran = ran_at(pace, waits(fields.clone()), input.clone(), &[]).await;
+        assert_eq!((ran.output(), ran.took.as_secs()), (&input, seconds), "{fields}");
+        assert_eq!(ran.told(), ["+W", "-W", "end"]);
+    }
+    let soon = dates::milliseconds(std::time::SystemTime::now() + Duration::from_secs(100));
+    let ran = ran(waits(json!({"Timestamp": soon})), json!({}), &[]).await;
+    assert!((95..=100).contains(&ran.took.as_secs()), "{:?}", ran.took);
+    for fields in [json!({"SecondsPath": "$.past"}), json!({"TimestampPath": "$.s"}), json!({"SecondsPath": "$.gone"})] {
+        let ran = self::ran(waits(fields.clone()), json!({"s": 30, "past": "x"}), &[]).await;
+        assert_eq!(ran.error(), RUNTIME, "{fields}");
+    }
+}
+
+/// A Map over `$.list` with one task, and these fields.
+fn mapped(fields: Value) -> Value {
+    let inner = json!({"StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": "r", "End": true}}});
+    let mut map = json!({"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": inner, "End": true});
+    map.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    json!({"StartAt": "M", "States": {"M": map}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_map_runs_its_states_for_each_item_in_the_order_of_the_list() {
+    let slow_first = [Does::Takes(5, Box::new(Does::Echoes)), Does::Echoes];
+    let input = json!({"list": ["a", "b"], "of": "x"});
+    let ran = ran(mapped(json!({"ResultPath": "$.done"})), input.clone(), &[("Work", &slow_first)]).await;
+    assert_eq!((ran.output(), ran.took.as_secs()), (&json!({"list": ["a", "b"], "of": "x", "done": ["a", "b"]}), 5));
+    assert_eq!(
+        ran.told(),
+        ["+M", "2 items", "+0", "+Work", "+1", "+Work", "succeeded", "-Work", "-1", "succeeded", "-Work", "-0", "all items", "-M", "end"]
+    );
+    let selector = json!({"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value", "of.$": "$.of"});
+    for name in ["ItemSelector", "Parameters"] {
+        let ran = self::ran(mapped(json!({name: selector})), input.clone(), &[("Work", &[Does::Echoes])]).await;
+        assert_eq!(ran.output(), &json!([{"i": 0, "v": "a", "of": "x"}, {"i": 1, "v": "b", "of": "x"}]), "{name}");
+    }
+    let none = self::ran(mapped(json!({})), json!({"list": []}), &[]).await;
+    assert_eq!(
+        (none.output(), none.told()),
+        (&json!([]), vec!["+M".into(), "0 items".into(), "all items".into(), "-M".into(), "end".into()])
+    );
+    let no_list = self::ran(mapped(json!({})), json!({"list": 1}), &[]).await;
+    assert_eq!(no_list.error(), RUNTIME);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_map_runs_no_more_items_at_once_than_it_may() {
+    let takes = Does::Takes(10, Box::new(Does::Echoes));
+    let seconds = async |fields: Value, items: usize| {
+        let input = json!({"list": vec![0; items], "most": 3});
+        ran(mapped(fields), input, &[("Work", std::slice::from_ref(&takes))]).await.took.as_secs()
+    };
+    assert_eq!(seconds(json!({"MaxConcurrency": 1}), 4).await, 40);
+    assert_eq!(seconds(json!({"MaxConcurrency": 2}), 4).await, 20);
+    assert_eq!(seconds(json!({"MaxConcurrencyPath": "$.most"}), 6).await, 20);
+    assert_eq!(seconds(json!({}), 40).await, 10);
+    assert_eq!(seconds(json!({}), 41).await, 20, "40 is the most of an inline Map");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_fails_ends_the_map_which_can_be_retried_and_caught() {
+    let slow = Does::Takes(50, Box::new(Does::Echoes));
+    let ran = ran(mapped(json!({})), json!({"list": [1, 2]}), &[("Work", &[slow.clone(), Does::Fails("E")])]).await;
+    assert_eq!((ran.error(), ran.took.as_secs()), ("E", 0));
+    assert_eq!(
+        ran.told(),
+        ["+M", "2 items", "+0", "+Work", "+1", "+Work", "failed E", "1 failed", "aborted", "0 aborted", "item failed", "end E"]
+    );
+    let retried = self::ran(mapped(retry(&["E"], 1)), json!({"list": [1]}), &[("Work", &[Does::Fails("E"), Does::Echoes])]).await;
+    assert_eq!((retried.output(), retried.tries("M"), retried.tries("Work")), (&json!([1]), 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_s_time_can_come_from_its_input() {
+    let slow = Does::Takes(10, Box::new(Does::Gives(json!(1))));
+    let fields = json!({"TimeoutSecondsPath": "$.most"});
+    let ran = ran(one(fields.clone()), json!({"most": 3}), &[("Work", std::slice::from_ref(&slow))]).await;
+    assert_eq!((ran.error(), ran.took.as_secs()), (TIMEOUT, 3));
+    let enough = self::ran(one(fields.clone()), json!({"most": 30}), &[("Work", std::slice::from_ref(&slow))]).await;
+    assert_eq!(enough.output(), &json!(1));
+    let missing = self::ran(one(fields), json!({}), &[("Work", &[slow])]).await;
+    assert_eq!(missing.error(), RUNTIME);
 }
