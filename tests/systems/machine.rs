@@ -84,7 +84,9 @@ fn blueprint(weaknesses: &[&str]) -> Blueprint {
     let unhandled = super::deployment(System::Audit, &Setup { weaknesses, ..Setup::default() }).unhandled;
     let declared = super::read(System::Audit, System::Audit.template(), &[]).unwrap().blueprint;
     let mut machines = declared.machines;
-    machines.iter_mut().for_each(|machine| machine.definition.leave_unhandled(unhandled.get(&machine.name).map_or(&[], Vec::as_slice)));
+    machines.iter_mut().for_each(|machine| {
+        machine.definition.as_mut().unwrap().leave_unhandled(unhandled.get(&machine.name).map_or(&[], Vec::as_slice));
+    });
     Blueprint {
         queues: declared.queues.into_iter().filter(|queue| queue.name == DEAD_LETTERS).collect(),
         topics: declared.topics.into_iter().filter(|topic| topic.name == NOTICES).collect(),

@@ -1,7 +1,7 @@
 //! What of a template is served, in lines for people.
 
 use crate::Template;
-use crate::apis::{Api, ApiKind, Integration, Route};
+use crate::apis::{Api, Route};
 use crate::blueprint::{Blueprint, Code, Function, Mapping, Runtime, Schedule, Source, Target, Trigger};
 
 /// What there is of one kind.
@@ -30,7 +30,7 @@ pub fn summary(template: &Template) -> Vec<Part> {
         ("data streams", named(&mut data_streams.iter().map(|stream| &stream.name))),
         ("event buses", named(&mut buses.iter().map(|bus| &bus.name))),
         ("rules", rules.iter().map(|rule| format!("{}: {}", rule.name, trigger(&rule.trigger))).collect()),
-        ("state machines", named(&mut machines.iter().map(|machine| &machine.name))),
+        ("state machines", named(&mut machines.iter().filter(|machine| machine.definition.is_ok()).map(|machine| &machine.name))),
         ("user pools", named(&mut pools.iter().map(|pool| &pool.name))),
         ("policy stores", policy_stores.clone()),
         ("alarms", named(&mut alarms.iter().map(|alarm| &alarm.name))),
@@ -57,19 +57,14 @@ fn function(function: &Function) -> String {
 }
 
 fn routes(api: &Api) -> Vec<String> {
-    let kind = match api.kind {
-        ApiKind::Rest => "REST API",
-        ApiKind::Http => "HTTP API",
-    };
-    let line = |route: &Route| {
-        let to = match &route.integration {
-            Integration::Function { name, .. } => name.clone(),
-            Integration::Mock { status, .. } => format!("a fixed answer, {status}"),
-        };
-        let guard = route.authorizer.as_ref().map(|name| format!(", authorizer {name}")).unwrap_or_default();
-        format!("{} {} -> {to} ({kind} {}, stage {}{guard})", route.method.as_deref().unwrap_or("ANY"), route.resource, api.name, api.stage)
-    };
+    let line = |route: &Route| format!("{} ({} {}, stage {})", self::route(route, ""), api.kind.name(), api.name, api.stage);
     api.routes.iter().map(line).collect()
+}
+
+/// A route at the address of its API: method, address, and what answers.
+pub fn route(route: &Route, base: &str) -> String {
+    let guard = route.authorizer.as_ref().map(|name| format!(", authorizer {name}")).unwrap_or_default();
+    format!("{} {base}{} -> {}{guard}", route.method_name(), route.resource, route.integration)
 }
 
 fn mapping(mapping: &Mapping) -> String {
@@ -135,7 +130,7 @@ Resources:
         let parts = summary(&template);
         let lines = |title: &str| parts.iter().find(|part| part.title == title).map(|part| part.lines.join("; ")).unwrap();
         assert!(lines("functions").starts_with("hello: python3.13, handler app.handler, code in hello/"), "{parts:?}");
-        assert!(lines("routes").starts_with("GET /hello -> hello (REST API Api, stage dev"), "{parts:?}");
+        assert!(lines("routes").starts_with("GET /hello -> hello (REST API Api, stage dev)"), "{parts:?}");
         assert_eq!((lines("queues").as_str(), lines("event sources").as_str()), ("orders", "queue orders -> hello"));
         assert!(!parts.iter().any(|part| part.title == "tables"));
     }

@@ -114,6 +114,11 @@ impl Stage {
         Self { services, client, ledger, sightings, run, _folder: folder }
     }
 
+    /// The run's folder.
+    pub fn run(&self) -> &RunFolder {
+        &self.run
+    }
+
     pub fn host(&self) -> String {
         self.services.http.to_string()
     }
@@ -134,6 +139,12 @@ impl Stage {
             ("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()),
             ("x-amz-target".to_owned(), format!("AmazonSQS.{operation}")),
         ];
+        self.send("POST", "/", &headers, body.to_string()).await
+    }
+
+    /// A call of Step Functions.
+    pub async fn states(&self, operation: &str, body: Value) -> Answered {
+        let headers = [("x-amz-target".to_owned(), format!("AWSStepFunctions.{operation}"))];
         self.send("POST", "/", &headers, body.to_string()).await
     }
 

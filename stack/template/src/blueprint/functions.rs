@@ -69,6 +69,16 @@ pub enum Managed {
     Node(String),
 }
 
+impl Runtime {
+    /// Its name for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Provided => "provided",
+            Self::Managed(managed) => managed.name(),
+        }
+    }
+}
+
 impl Managed {
     /// From a template's `Runtime`; `None` if it is not one of these.
     pub fn read(text: &str) -> Option<Self> {
