@@ -22,6 +22,7 @@ use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
 use crate::receivers::ToServices;
 use crate::services::iot::secured::Secured;
+use crate::services::page::{self, Running};
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
@@ -131,6 +132,7 @@ impl Up {
         make_up(&mut template.apis).map_err(io::Error::other)?;
         let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
+        let shown = template.blueprint.functions.iter().map(shown).collect();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
         invoke.put(platform.door());
@@ -140,6 +142,13 @@ impl Up {
             return Err(why);
         }
         let addresses = addresses(&settings, (&platform, &services), &apis, redis, names);
+        let _ = services.running.set(Running {
+            apis: apis.clone(),
+            addresses: addresses.clone(),
+            functions: shown,
+            environments: Box::new(platform.environments()),
+            folder: settings.folder.clone(),
+        });
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
         Ok(Self { addresses, apis, platform, services, sinks, folder: settings.folder })
@@ -195,9 +204,16 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
     };
     let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;
     for machine in &mut all.blueprint.machines {
-        machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
+        if let (Ok(definition), Some(errors)) = (&mut machine.definition, deployment.unhandled.get(&machine.name)) {
+            definition.leave_unhandled(errors);
+        }
     }
     Ok(all)
+}
+
+/// A function as the page shows it.
+fn shown(function: &blueprint::Function) -> page::Function {
+    page::Function { name: function.name.clone(), runtime: function.runtime.name().to_owned(), missing: None }
 }
 
 /// Where everything is.

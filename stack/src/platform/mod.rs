@@ -45,6 +45,7 @@ use tokio::task::JoinHandle;
 
 pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
+pub use pool::Environments;
 pub use runtimes::Code;
 
 use crate::deliver::Deliver;
@@ -208,6 +209,16 @@ impl Platform {
     /// The platform's own counts so far.
     pub fn health(&self) -> Health {
         self.functions.machine.counts.health()
+    }
+
+    /// Tells how many environments each function has; nothing once the platform has stopped.
+    pub fn environments(&self) -> impl Fn() -> BTreeMap<String, Environments> + Send + Sync + use<> {
+        let functions = Arc::downgrade(&self.functions);
+        move || {
+            let functions = functions.upgrade();
+            let pools = functions.iter().flat_map(|functions| &functions.pools);
+            pools.map(|(name, pool)| (name.clone(), pool.environments())).collect()
+        }
     }
 
     /// Invokes a function and waits for the result. `trace` is an X-Ray trace header whose root is

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::deployed::Deployed;
@@ -22,6 +23,19 @@ const STARTS: u32 = 2;
 /// A function whose starts fail one after the other waits before the next: longer and longer, up to
 /// this. Starts without a pause would take the machine from the functions that work.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How many environments a function has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Environments {
+    /// All that exist.
+    pub all: usize,
+    /// Those that start.
+    pub starting: usize,
+    /// Those that have an event.
+    pub running: usize,
+    /// Events that wait for an environment.
+    pub waiting: usize,
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -76,6 +90,12 @@ impl Pool {
         let reserved = self.deployed.function.reserved.map_or(usize::MAX, |reserved| usize::try_from(reserved).unwrap_or(usize::MAX));
         // With a limit of 0 every invocation is throttled. At least one must run to find that out.
         self.limit().min(reserved).max(1)
+    }
+
+    /// How many environments it has now.
+    pub(crate) fn environments(&self) -> Environments {
+        let inner = self.inner();
+        Environments { all: inner.all.len(), starting: inner.starting, running: inner.running, waiting: inner.queue.len() }
     }
 
     /// Takes an invocation: passes it to an idle environment, or queues it.

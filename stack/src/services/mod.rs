@@ -24,6 +24,7 @@ pub mod s3;
 pub mod secrets;
 pub mod ses;
 pub(crate) mod shard;
+pub mod shows;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
@@ -35,7 +36,7 @@ pub mod wire;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use faults::Entry;
 use run_folder::deployment::Seed;
@@ -61,7 +62,7 @@ use self::kms::Kms;
 use self::lambda::Lambda;
 use self::logs::Logs;
 use self::neighbour::Striker;
-use self::page::Window;
+use self::page::{Page, Running};
 use self::redis::Redis;
 use self::s3::{Buckets, Objects, Spool};
 use self::secrets::Secrets;
@@ -166,6 +167,8 @@ pub struct Services {
     pub machines: Arc<StepFunctions>,
     /// Delivers to all of these and to functions.
     pub deliver: Deliver,
+    /// What the page shows of the platform, to be set.
+    pub running: Arc<OnceLock<Running>>,
     tasks: JoinSet<()>,
 }
 
@@ -187,21 +190,19 @@ impl Services {
             Arc::clone(&self.alarms) as Arc<dyn wire::Service>,
             Arc::clone(&self.machines) as Arc<dyn wire::Service>,
         ]);
-        let window = Window {
-            mailbox: Arc::clone(&self.mailbox),
-            sns: Arc::clone(&self.sns),
+        let page = Page {
+            described: &SERVICES,
+            services: services.clone(),
             buckets: Arc::clone(&self.buckets),
-            sqs: Arc::clone(&self.sqs),
-            cognito: Arc::clone(&self.cognito),
-            alarms: Arc::clone(&self.alarms),
-            machines: Arc::clone(&self.machines),
+            running: Arc::clone(&self.running),
         };
         let objects = Objects::new(Arc::clone(&self.buckets), Arc::clone(striker));
         Front {
             services,
             controls: Arc::clone(&self.cognito),
             events: Arc::clone(&self.events),
-            window,
+            page,
+            address: self.http,
             objects,
             lambda: Lambda::new(self.lambda.clone(), Arc::clone(striker)),
             striker: Arc::clone(striker),
@@ -256,7 +257,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let events = Events::new(&blueprint.buses, &blueprint.rules, deliver.clone(), compressed).map_err(io::Error::other)?;
     let buckets = Buckets::new(&blueprint.buckets, deliver.clone(), Spool::within(&folder)?, sightings.clone());
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
-    let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
+    let machines = StepFunctions::new(&blueprint.machines, invoke, (Arc::clone(&sqs), Arc::clone(&sns)), compressed, sightings.clone());
     let (pools, tasks, smtp, redis) = (cognito.addresses(), JoinSet::new(), None, None);
     let mut services = Services {
         http,
@@ -277,6 +278,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         alarms,
         machines,
         deliver,
+        running: Arc::default(),
         tasks,
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));

@@ -79,6 +79,11 @@ impl Rule {
         self.is_enabled() && self.bus() == Some(bus) && self.pattern.as_ref().is_some_and(|pattern| pattern.takes(event))
     }
 
+    /// What makes it run.
+    pub const fn trigger(&self) -> &Trigger {
+        &self.declared
+    }
+
     /// Whether it has a schedule.
     pub const fn has_schedule(&self) -> bool {
         self.schedule.is_some()

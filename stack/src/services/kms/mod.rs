@@ -3,6 +3,7 @@
 //! keys.
 
 mod sealed;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,6 +17,7 @@ use template::blueprint::EncryptionKey;
 
 use self::sealed::Sealer;
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation, parsed};
 use crate::platform::names::{ACCOUNT, REGION};
 
@@ -178,6 +180,10 @@ fn random(count: usize) -> Result<Vec<u8>, Refused> {
 impl Service for Kms {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

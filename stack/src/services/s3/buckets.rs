@@ -152,6 +152,11 @@ impl Buckets {
         shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
+    /// How many objects a bucket has.
+    pub fn count(&self, bucket: &str) -> usize {
+        self.shelves.get(bucket).map_or(0, |shelf| shelf.objects().by_key.len())
+    }
+
     /// The store of the contents.
     pub fn spool(&self) -> &Arc<Spool> {
         &self.spool

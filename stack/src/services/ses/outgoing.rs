@@ -10,6 +10,7 @@ use hyper::{Method, Uri};
 use serde_json::{Value, json};
 
 use super::super::described::Described;
+use super::super::shows::Shows;
 use super::super::wire::{Answer, Call, REST_JSON, Service, request_id};
 use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
@@ -95,6 +96,10 @@ impl Ses {
 impl Service for Ses {
     fn described(&self) -> &'static Described {
         &super::DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     fn largest_request(&self) -> usize {

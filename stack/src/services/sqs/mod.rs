@@ -4,6 +4,7 @@ mod order;
 pub mod queue;
 mod queues;
 mod requests;
+mod shown;
 mod typed;
 mod wire;
 
