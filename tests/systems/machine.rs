@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
 use stack::services::stepfunctions::{execution_arn, machine_arn, root_of_execution, root_of_try};
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::Blueprint;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -104,7 +104,7 @@ impl Stage {
         invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
         let settings = Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: blueprint(weaknesses),
             invoke,

@@ -106,6 +106,13 @@ impl Pool {
         if inner.closed {
             return Err(InvokeError::Stopped);
         }
+        if let Some(missing) = &self.deployed.missing {
+            drop(inner);
+            // As Lambda answers for a runtime that cannot be started.
+            self.deployed.log.write(format!("{missing}\n").as_bytes());
+            invocation.fail(&Failure::Start(missing.to_string()));
+            return Ok(());
+        }
         let in_use = inner.running + inner.queue.len();
         if self.deployed.function.reserved.is_some_and(|reserved| in_use >= usize::try_from(reserved).unwrap_or(usize::MAX)) {
             counts.throttled.add();
@@ -146,12 +153,13 @@ impl Pool {
         tokio::spawn(life::live(Arc::clone(self), environment, pause(inner.failed_starts), Arc::clone(&self.deployed.machine.alive)));
     }
 
-    /// Starts environments until there are `count`, but not more than the function's limit.
+    /// Starts environments until there are `count`, but not more than the function's limit; none of a
+    /// function that cannot run here.
     pub(crate) fn warm(self: &Arc<Self>, count: u32) -> Vec<oneshot::Receiver<Result<(), String>>> {
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.limit());
         let mut started = Vec::new();
         let mut inner = self.inner();
-        while !inner.closed && inner.all.len() < count {
+        while !inner.closed && self.deployed.missing.is_none() && inner.all.len() < count {
             let (sender, receiver) = oneshot::channel();
             inner.warming.push(sender);
             started.push(receiver);

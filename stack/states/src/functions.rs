@@ -115,7 +115,7 @@ impl Function {
                 let (text, between) = (text(first)?, text(second)?);
                 text.split(|c| between.contains(c)).filter(|part| !part.is_empty()).collect::<Vec<_>>().into()
             }
-            Self::UUID => uuid(chance).into(),
+            Self::UUID => faults::uuid(chance.draw(), chance.draw()).into(),
         })
     }
 }
@@ -193,15 +193,6 @@ fn random(from: i64, to: i64, seed: Option<&Value>, chance: &Chance) -> Result<i
     Ok(from.saturating_add(i64::try_from(within).unwrap_or(0)))
 }
 
-fn uuid(chance: &Chance) -> String {
-    let bits = (u128::from(chance.draw()) << 64) | u128::from(chance.draw());
-    // Version 4, variant 1. Source: RFC 9562, section 5.4.
-    let bits = bits & !(0xf000_u128 << 64) & !(0xc000_u128 << 48) | (0x4000_u128 << 64) | (0x8000_u128 << 48);
-    let digits = format!("{bits:032x}");
-    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,8 +260,7 @@ mod tests {
         let seen: std::collections::BTreeSet<i64> = (0..200).map(|_| random(1, 4, None, &chance).unwrap()).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(random(0, 1_000_000, Some(&json!(7)), &chance), random(0, 1_000_000, Some(&json!(7)), &chance));
-        let (one, other) = (uuid(&chance), uuid(&chance));
-        assert_ne!(one, other);
-        assert!(one.len() == 36 && one.as_bytes()[14] == b'4' && b"89ab".contains(&one.as_bytes()[19]), "{one}");
+        let uuid = || Function::UUID.call(&[], &chance).unwrap();
+        assert_ne!(uuid(), uuid());
     }
 }

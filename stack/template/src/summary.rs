@@ -43,17 +43,15 @@ pub fn summary(template: &Template) -> Vec<Part> {
 }
 
 fn function(function: &Function) -> String {
-    let runtime = match &function.runtime {
-        Runtime::Managed(managed) => format!("{}, handler {}", managed.name(), function.handler),
-        Runtime::Provided => "provided".to_owned(),
-    };
+    let handler = if matches!(function.runtime, Runtime::Managed(_)) { format!(", handler {}", function.handler) } else { String::new() };
     let code = match &function.code {
         Code::Binary(name) => format!("the binary {name}"),
         Code::Path(path) => format!("code in {path}"),
         Code::Inline(text) => format!("{} characters of code in the template", text.chars().count()),
+        Code::Missing => "not on this machine: every invocation fails".to_owned(),
     };
     let address = if function.url.is_some() { ", with a URL" } else { "" };
-    format!("{}: {runtime}, {code}{address}", function.name)
+    format!("{}: {}{handler}, {code}{address}", function.name, function.runtime.name())
 }
 
 fn routes(api: &Api) -> Vec<String> {

@@ -17,7 +17,7 @@ use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Alarm, Blueprint, Bucket, Metric, Notification, Queue, Redrive, Topic};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -99,7 +99,7 @@ impl Stage {
         let compressed = Compressed { queues, expiry: 1 };
         let settings = Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint,
             invoke,

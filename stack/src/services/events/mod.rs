@@ -20,10 +20,10 @@ use tokio::task::JoinSet;
 
 use self::entries::{Entry, LARGEST, MOST, completed};
 use self::rules::{Aimed, Rule};
-use super::deliver::{Deliver, Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Service};
+use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::pattern::{Dialect, Filter};
 use run_folder::compressed::Compressed;
 use template::account::arn;

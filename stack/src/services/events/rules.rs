@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::given::{Around, given};
 use super::schedule::Schedule;
+use crate::deliver::{Deliver, Delivery, Undelivered};
 use crate::pattern::{Dialect, Filter};
-use crate::services::deliver::{Deliver, Delivery, Undelivered};
 use template::account::arn;
 use template::blueprint::{self, RuleTarget, Target, Trigger};
 

@@ -14,11 +14,11 @@ use base64::Engine;
 use s3s::crypto::{Checksum, Md5};
 use serde_json::{Value, json};
 
-use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::shard::Shard;
 use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation};
+use crate::deliver::{Delivery, Receives, Undelivered};
 use crate::platform::names::{ACCOUNT, REGION};
 use template::blueprint::Target;
 

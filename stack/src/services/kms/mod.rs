@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::io;
 
 use async_trait::async_trait;
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -172,7 +171,7 @@ fn context(body: &Value) -> Result<Vec<u8>, Refused> {
 
 fn random(count: usize) -> Result<Vec<u8>, Refused> {
     let mut bytes = vec![0; count];
-    rand::fill(&mut bytes).map_err(|_| Refused::new("KMSInternalException", "no random bytes could be had"))?;
+    crate::random::fill(&mut bytes).map_err(|why| Refused::new("KMSInternalException", why.to_string()))?;
     Ok(bytes)
 }
 

@@ -13,7 +13,7 @@ use super::contents::{Contents, Found, Removed};
 use super::notification::{Happened, Happening, test_event};
 use super::object::{Object, ObjectHeaders};
 use super::uploads::Uploads;
-use crate::services::deliver::{Deliver, Delivery, Receives, Undelivered};
+use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{Bucket, Target};
@@ -216,7 +216,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::services::deliver::Kind;
+    use crate::deliver::Kind;
     use crate::services::sqs::Sqs;
     use run_folder::compressed::Compressed;
     use template::blueprint::{Notification, Queue};
