@@ -2,7 +2,7 @@
 
 use crate::Template;
 use crate::apis::{Api, Route};
-use crate::blueprint::{Blueprint, Code, Function, Mapping, Runtime, Schedule, Source, Target, Trigger};
+use crate::blueprint::{Blueprint, Bucket, Code, Function, Mapping, Runtime, Schedule, Source, Target, Trigger};
 
 /// What there is of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub fn summary(template: &Template) -> Vec<Part> {
     let parts = [
         ("functions", functions.iter().map(function).collect()),
         ("routes", template.apis.iter().flat_map(routes).collect()),
-        ("event sources", mappings.iter().map(mapping).collect()),
+        ("event sources", mappings.iter().map(mapping).chain(buckets.iter().flat_map(notifications)).collect()),
         ("queues", named(&mut queues.iter().map(|queue| &queue.name))),
         ("topics", named(&mut topics.iter().map(|topic| &topic.name))),
         ("subscriptions", subscriptions.iter().map(|one| format!("{} -> {}", one.topic, target(&one.to))).collect()),
@@ -72,6 +72,10 @@ fn mapping(mapping: &Mapping) -> String {
         Source::DataStream { name, .. } => format!("data stream {name}"),
     };
     format!("{source} -> {}", mapping.function)
+}
+
+fn notifications(bucket: &Bucket) -> impl Iterator<Item = String> {
+    bucket.notifies.iter().map(|notification| format!("bucket {}, {} -> {}", bucket.name, notification.event, target(&notification.to)))
 }
 
 fn target(target: &Target) -> String {
