@@ -128,7 +128,7 @@ impl Front {
             }
             Route::Control if parts.uri.path() == events::FIRE => self.events.control(&call(String::new())),
             Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
-            Route::Page => return paged(self.page.answer(&parts.method, &parts.uri, body.to_bytes()).await, &id),
+            Route::Page => return paged(self.page.answer(&parts.method, &parts.uri, call(String::new()).body).await, &id),
             Route::Foreign => {
                 Answer::error(REST_JSON, 403, "Forbidden", "the page and the controls of this machine answer only to the page itself")
             }

@@ -77,7 +77,7 @@ impl Operator {
         let order = || order(left?, right?);
         let is_in = || right.and_then(Value::as_array).is_some_and(|list| list.iter().any(|one| left.is_some_and(|left| same(left, one))));
         match self {
-            Self::Equal => left.is_some() && left.zip(right).is_some_and(|(left, right)| same(left, right)),
+            Self::Equal => left.zip(right).is_some_and(|(left, right)| same(left, right)),
             Self::NotEqual => !left.zip(right).is_some_and(|(left, right)| same(left, right)),
             Self::Less => order() == Some(Ordering::Less),
             Self::Greater => order() == Some(Ordering::Greater),

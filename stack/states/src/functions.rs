@@ -98,10 +98,7 @@ impl Function {
                 item.ok_or_else(|| format!("was given the position {index} in a list of {}", list.len()))?
             }
             Self::ArrayLength => list(first)?.len().into(),
-            Self::ArrayUnique => list(first)?
-                .iter()
-                .fold(Vec::new(), |all, one| if all.contains(one) { all } else { [all, vec![one.clone()]].concat() })
-                .into(),
+            Self::ArrayUnique => unique(list(first)?),
             Self::Base64Encode => STANDARD.encode(short(first)?).into(),
             Self::Base64Decode => {
                 let bytes = STANDARD.decode(short(first)?).map_err(|why| format!("was given a text that is not base64: {why}"))?;
@@ -113,7 +110,7 @@ impl Function {
             Self::MathAdd => whole(first)?.checked_add(whole(second)?).ok_or("was given numbers whose sum is too large")?.into(),
             Self::StringSplit => {
                 let (text, between) = (text(first)?, text(second)?);
-                text.split(|c| between.contains(c)).filter(|part| !part.is_empty()).collect::<Vec<_>>().into()
+                text.split(|c: char| between.contains(c)).filter(|part| !part.is_empty()).collect::<Vec<_>>().into()
             }
             Self::UUID => faults::uuid(chance.draw(), chance.draw()).into(),
         })
@@ -144,6 +141,16 @@ fn short(value: &Value) -> Result<&str, String> {
 fn partition(list: &[Value], size: i64) -> Result<Value, String> {
     let size = usize::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| format!("takes a length above 0 and was given {size}"))?;
     Ok(list.chunks(size).map(<[Value]>::to_vec).collect::<Vec<_>>().into())
+}
+
+fn unique(list: &[Value]) -> Value {
+    let mut all: Vec<Value> = Vec::new();
+    for one in list {
+        if !all.contains(one) {
+            all.push(one.clone());
+        }
+    }
+    all.into()
 }
 
 fn range(first: i64, last: i64, step: i64) -> Result<Value, String> {

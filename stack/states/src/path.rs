@@ -162,7 +162,7 @@ impl Path {
         let (mut found, mut several) = (vec![start], false);
         for step in &self.steps {
             several = several || !matches!(step, Step::Field(_) | Step::Index(_));
-            let next: Vec<&Value> = found.iter().flat_map(|value| step.of(value, (input, context))).collect();
+            let next: Vec<&Value> = found.iter().copied().flat_map(|value| step.of(value, (input, context))).collect();
             if next.is_empty() && !several {
                 return None;
             }
@@ -256,7 +256,7 @@ fn field(rest: &str) -> Option<(Step, &str)> {
         return Some((Step::Every, after));
     }
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"*?@'\",:()&|!=<>~.[\\]$".contains(c);
-    let end = rest.find(|c| !is_plain(c)).unwrap_or(rest.len());
+    let end = rest.find(|c: char| !is_plain(c)).unwrap_or(rest.len());
     let (name, after) = rest.split_at_checked(end)?;
     (!name.is_empty()).then(|| (Step::Field(name.to_owned()), after))
 }

@@ -78,7 +78,8 @@ fn notifications(bucket: &Bucket) -> impl Iterator<Item = String> {
     bucket.notifies.iter().map(|notification| format!("bucket {}, {} -> {}", bucket.name, notification.event, target(&notification.to)))
 }
 
-fn target(target: &Target) -> String {
+/// What gets something: its kind and its name.
+pub fn target(target: &Target) -> String {
     let kind = match target {
         Target::Function(_) => "function",
         Target::Queue(_) => "queue",
@@ -91,7 +92,8 @@ fn target(target: &Target) -> String {
     format!("{kind} {}", target.name())
 }
 
-fn trigger(trigger: &Trigger) -> String {
+/// What makes a rule run.
+pub fn trigger(trigger: &Trigger) -> String {
     let schedule = |schedule: &Schedule| match schedule {
         Schedule::Every(time) => format!("every {} s", time.as_secs()),
         Schedule::Cron(fields) => format!("cron {fields}"),

@@ -62,7 +62,7 @@ async fn the_page_lists_every_service_in_its_order_and_what_each_holds() {
     assert_eq!(names, SERVICES.map(|service| service.name));
     let service = |name: &str| shown["services"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
     let queues = service("sqs")["things"].clone();
-    assert_eq!((&queues[1]["name"], &queues[1]["note"]), (&json!("incoming"), &json!("after 1 receives to `dead`")));
+    assert_eq!((&queues[1]["name"], &queues[1]["note"]), (&json!("incoming"), &json!("after 1 receives to dead")));
     assert_eq!(service("sts")["things"], Value::Null, "a service without a view is listed too");
     assert!(service("verifiedpermissions")["operations"].as_array().is_some_and(|all| !all.is_empty()));
 

@@ -21,9 +21,8 @@ impl Shows for Cognito {
         let pool = self.pools.iter().find(|it| it.address.name == pool)?;
         let users = pool.users.after("", MOST);
         Some(Rows::of(["User", "Email", "Enabled", "Status", "Groups"], users.into_iter(), part, |(name, user)| {
-            let (email, groups) =
-                (user.attributes.get("email").cloned().unwrap_or_default(), user.groups.iter().cloned().collect::<Vec<_>>());
-            [name.into(), email.into(), yes(user.enabled).into(), user.status().into(), groups.join(", ").into()]
+            let email = user.attributes.get("email").cloned().unwrap_or_default();
+            [name.into(), email.into(), yes(user.enabled).into(), user.status().into(), user.groups.join(", ").into()]
         }))
     }
 }

@@ -190,7 +190,7 @@ function rowsOf(service, name) {
       const go = (to, at) => { [thing, from] = [to, at]; fill(inside); };
       const head = make('tr', {}, ...rows.columns.map((column) => make('th', { scope: 'col' }, column)));
       const long = (cell) => (cell.text ?? '').length > 40;
-      const body = rows.rows.map((row) => make('tr', {}, ...row.map((cell) => make('td', { class: long(cell) ? 'long' : null }, cellOf(service, cell, (to) => go(to, 0))))));
+      const body = rows.rows.map((row) => make('tr', {}, ...row.map((cell, at) => make('td', { class: long(cell) ? 'long' : null, 'data-column': rows.columns[at] }, cellOf(service, cell, (to) => go(to, 0))))));
       const pages = make('p', { class: 'pages' },
         make('button', { type: 'button', disabled: from === 0, onclick: () => go(thing, Math.max(0, from - 50)) }, 'Back'),
         `${from + 1} to ${from + rows.rows.length} of ${rows.total}`,

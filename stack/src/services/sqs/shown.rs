@@ -7,7 +7,7 @@ impl Shows for Sqs {
     fn things(&self) -> Vec<Thing> {
         let queue = |name: String| {
             let dead = self.queues().queue(&name).and_then(|queue| queue.declared.redrive.clone());
-            let note = dead.map(|redrive| format!("after {} receives to `{}`", redrive.max_receives, redrive.to)).unwrap_or_default();
+            let note = dead.map(|redrive| format!("after {} receives to {}", redrive.max_receives, redrive.to)).unwrap_or_default();
             let gauge = self.gauge(&name).unwrap_or_default();
             Thing { note, ..Thing::new("queue", name, gauge.visible + gauge.in_flight + gauge.delayed) }
         };

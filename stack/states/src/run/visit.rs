@@ -80,7 +80,7 @@ impl Run<'_> {
         let number = self.history.tried(name);
         let input = shaping.effective_input(name, scope)?;
         let result = match visit.work {
-            Work::Task(task) => self.attempt((name, number), task, (&input, scope), last).await?,
+            Work::Task(task) => self.attempt((*name, number), task, (&input, scope), last).await?,
             Work::Parallel(parallel) => self.branches(name, parallel, &input, last).await?,
             Work::Map(map) => self.items(name, map, (&input, scope), last).await?,
         };
