@@ -122,7 +122,7 @@ fn triggers(function: &str, template: &Template) -> Vec<Trigger> {
     add(Trigger::SignIn, blueprint.pools.iter().any(|pool| pool.post_authentication.as_deref() == Some(function)));
     let works_for = |machine: &template::blueprint::Machine| {
         machine.definition.iter().flat_map(template::integrations::needs).any(|(_, need)| match need {
-            template::integrations::Needs::Function(name) => template::account::function_name(name) == function,
+            template::integrations::Needs::Function(name) => template::account::function_name(&name) == function,
             template::integrations::Needs::Queue(_) | template::integrations::Needs::Topic(_) => false,
         })
     };

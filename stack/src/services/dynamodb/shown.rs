@@ -42,7 +42,7 @@ fn plain(value: Value) -> Value {
     match (kind.as_str(), value) {
         ("NULL", _) => Value::Null,
         ("N", Value::String(number)) => match serde_json::from_str::<Value>(&number) {
-            Ok(read) if read.to_string() == number => read,
+            Ok(read) if number == format!("{read}") => read,
             _ => Value::String(number),
         },
         ("L", Value::Array(list)) => list.into_iter().map(plain).collect(),

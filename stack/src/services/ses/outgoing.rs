@@ -37,8 +37,8 @@ pub(super) fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
 /// SES's sending side.
 pub struct Ses {
     /// Addresses and domains that may send.
-    identities: Vec<String>,
-    mailbox: Arc<Mailbox>,
+    pub(super) identities: Vec<String>,
+    pub(super) mailbox: Arc<Mailbox>,
     sightings: Sightings,
 }
 

@@ -168,7 +168,7 @@ impl StepFunctions {
             machine_name: machine.name.clone(),
             pace: self.compressed.queues,
         };
-        Ok(Begun::Now(Under {
+        Ok(Begun::Now(Box::new(Under {
             machine: Arc::clone(machine),
             definition: Arc::clone(definition),
             at,
@@ -177,7 +177,7 @@ impl StepFunctions {
             started,
             root,
             execution,
-        }))
+        })))
     }
 
     fn start(&self, asked: &Asked, root: Option<&str>) -> Result<Value, Refusal> {
@@ -185,7 +185,7 @@ impl StepFunctions {
             Begun::Before(arn, started) => (arn, started),
             Begun::Now(under) => {
                 let (arn, started) = (under.execution.id.clone(), under.started);
-                drop(self.spawn(under));
+                drop(self.spawn(*under));
                 (arn, started)
             }
         };
@@ -199,7 +199,7 @@ impl StepFunctions {
         let Begun::Now(under) = self.begin(machine, asked, root)? else { return Err(Refusal::new("InternalError", "it runs already")) };
         let (known_as, execution) = (under.known_as.clone(), under.execution.clone());
         // It ends with the service, which then answers nothing any more.
-        let _ = self.spawn(under).await;
+        let _ = self.spawn(*under).await;
         let shown = machine.book.find(&known_as).ok_or_else(|| Refusal::new("InternalError", "the execution is gone"))?;
         Ok(answered(&machine.name, &shown, &execution))
     }
@@ -270,7 +270,7 @@ fn input(asked: &Asked) -> Result<(&str, Value), Refusal> {
 /// What beginning an execution comes to.
 enum Begun {
     /// It begins now.
-    Now(Under),
+    Now(Box<Under>),
     /// It runs already: its ARN, and since when.
     Before(String, SystemTime),
 }
