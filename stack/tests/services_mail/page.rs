@@ -29,7 +29,7 @@ async fn mirror() -> String {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut got = vec![0; 4096];
             let count = socket.read(&mut got).await.unwrap_or(0);
-            let body = String::from_utf8_lossy(&got[..count]).into_owned();
+            let body = String::from_utf8_lossy(got.get(..count).unwrap_or_default()).into_owned();
             let answer = format!("HTTP/1.1 418 I\r\nx-mirror: yes\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             let _ = socket.write_all(answer.as_bytes()).await;
         }
@@ -77,16 +77,16 @@ async fn the_page_lists_every_service_in_its_order_and_what_each_holds() {
 async fn rows_come_in_pages_and_a_secret_is_never_among_them() {
     let stage = Stage::up().await;
     for number in 0..53 {
-        let url = stage.services.sqs.url("incoming");
+        let url = stage.services.sqs.url("dead");
         stage.sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": format!("{number} {SCRIPT}")})).await;
     }
     let rows = async |path: &str| get(&stage, path).await.json();
-    let first = rows("/brownout/rows?service=sqs&thing=incoming").await;
+    let first = rows("/brownout/rows?service=sqs&thing=dead").await;
     assert_eq!((first["total"].as_u64(), first["rows"].as_array().map(Vec::len)), (Some(53), Some(50)));
     assert_eq!(first["rows"][0][4]["text"], json!(format!("0 {SCRIPT}")), "as it is: the page shows it as text");
-    let last = rows("/brownout/rows?service=sqs&thing=incoming&from=50").await;
+    let last = rows("/brownout/rows?service=sqs&thing=dead&from=50").await;
     assert_eq!(last["rows"].as_array().map(Vec::len), Some(3));
-    for nothing in ["service=sqs&thing=gone", "service=gone&thing=incoming", ""] {
+    for nothing in ["service=sqs&thing=gone", "service=gone&thing=dead", ""] {
         assert_eq!(get(&stage, &format!("/brownout/rows?{nothing}")).await.status, 404, "{nothing}");
     }
     let secret = [("x-amz-target".to_owned(), "secretsmanager.CreateSecret".to_owned())];
