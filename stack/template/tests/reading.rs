@@ -298,7 +298,7 @@ Resources:
         "{told:?}"
     );
     let served: Vec<_> = template.blueprint.machines.iter().map(|machine| (machine.name.as_str(), machine.definition.is_ok())).collect();
-    assert_eq!(served, [("later", false), ("now", true), ("waits", false)]);
+    assert_eq!(served, [("later", false), ("waits", false), ("now", true)]);
     assert_eq!(told.len(), 2);
     let parts = template::summary::summary(&template);
     let lines = |title: &str| parts.iter().find(|part| part.title == title).unwrap().lines.clone();
@@ -332,7 +332,7 @@ Resources:
 "#;
     let template = read(text, &[]).unwrap();
     let functions: Vec<_> = template.blueprint.functions.iter().map(|it| (it.name.as_str(), it.runtime.name())).collect();
-    assert_eq!(functions, [("boxed", "a container image"), ("old", "java21")]);
+    assert_eq!(functions, [("old", "java21"), ("boxed", "a container image")]);
     assert_eq!((template.apis[0].routes.len(), template.blueprint.mappings.len()), (1, 1), "what invokes it is there");
     let told: Vec<_> = template.notices.iter().map(Notice::to_string).collect();
     assert!(told.len() == 2 && told.iter().all(|notice| notice.contains("every invocation of the function fails")), "{told:?}");
