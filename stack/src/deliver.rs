@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::invoke::LateInvoke;
-use crate::platform::InvokeError;
+use crate::platform::invocation::InvokeError;
 use template::blueprint::Target;
 
 /// What a receiver gets. All but the body is optional, and a receiver ignores what it has no use for.

@@ -1,4 +1,4 @@
-//! The keys on the page, with their aliases.
+//! The declared keys on the page, with their aliases.
 
 use super::{Kms, OF_SERVICES};
 use crate::services::shows::{Part, Rows, Shows, Thing};
@@ -8,16 +8,22 @@ const ALL: &str = "keys";
 
 impl Shows for Kms {
     fn things(&self) -> Vec<Thing> {
-        vec![Thing::new("list", ALL, self.keys.len())]
+        vec![Thing::new("list", ALL, self.declared().len())]
     }
 
     fn rows(&self, thing: &str, part: Part) -> Option<Rows> {
         (thing == ALL).then(|| {
-            Rows::of(["Key", "Aliases"], self.keys.keys(), part, |id| {
+            Rows::of(["Key", "Aliases"], self.declared().into_iter(), part, |id| {
                 let own: Vec<_> = self.aliases.iter().filter(|(_, key)| *key == id).map(|(alias, _)| alias.as_str()).collect();
-                let aliases = if id == OF_SERVICES { "alias/aws/...".to_owned() } else { own.join(", ") };
-                [id.as_str().into(), aliases.into()]
+                [id.as_str().into(), own.join(", ").into()]
             })
         })
+    }
+}
+
+impl Kms {
+    /// All keys but the one that an account has without declaring it.
+    fn declared(&self) -> Vec<&String> {
+        self.keys.keys().filter(|id| *id != OF_SERVICES).collect()
     }
 }

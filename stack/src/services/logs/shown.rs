@@ -1,5 +1,6 @@
 //! The log groups on the page, with the events that were written by calls.
 
+use std::collections::VecDeque;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Logs;
@@ -8,10 +9,9 @@ use crate::services::shows::{Part, Rows, Shows, Thing};
 impl Shows for Logs {
     fn things(&self) -> Vec<Thing> {
         let groups = self.groups();
-        groups
-            .iter()
-            .map(|(name, streams)| Thing::new("log group", name.clone(), streams.values().map(|events| events.len()).sum()))
-            .collect()
+        // What a function prints is shown with the function; its group holds what is written by calls.
+        let shown = groups.iter().filter(|(name, streams)| !streams.is_empty() || !name.starts_with("/aws/lambda/"));
+        shown.map(|(name, streams)| Thing::new("log group", name.clone(), streams.values().map(VecDeque::len).sum())).collect()
     }
 
     fn rows(&self, group: &str, part: Part) -> Option<Rows> {

@@ -9,7 +9,7 @@ const ALL: &str = "sent mail";
 impl Shows for Ses {
     fn things(&self) -> Vec<Thing> {
         let note = if self.identities.is_empty() { String::new() } else { format!("from {}", self.identities.join(", ")) };
-        vec![Thing { note, ..Thing::new("mailbox", ALL, self.mailbox.count()) }]
+        vec![Thing { note, ..Thing::new("list", ALL, self.mailbox.count()) }]
     }
 
     fn rows(&self, thing: &str, part: Part) -> Option<Rows> {
