@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::{Fields, kind};
-use super::states::{EVERY, PATHS, VARIABLES, selection};
+use super::shapes::{EVERY, PATHS, VARIABLES, selection};
 use crate::choice::{Check, Operand, Operator, Test, Type};
 use crate::definition::{Choice, Name, State};
 use crate::path::Path;

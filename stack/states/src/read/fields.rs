@@ -7,7 +7,7 @@ use std::time::Duration;
 use faults::Complaint;
 use serde_json::{Map, Value};
 
-use super::Findings;
+use super::findings::Findings;
 
 /// An object of the definition.
 pub(super) struct Fields<'a> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::{Fields, kind};
-use super::states::{VARIABLES, result_place};
+use super::shapes::{VARIABLES, result_place};
 use crate::definition::{Catcher, Handling};
 use crate::error_equals::{ALL, ErrorEquals, RESERVED};
 use crate::retry::{Jitter, Retrier};

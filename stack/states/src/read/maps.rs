@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::Fields;
-use super::states::{EVERY, GOES_ON, PATHS, after, given, payload, shaping};
+use super::shapes::{EVERY, GOES_ON, PATHS, after, given, payload, shaping};
 use super::{flow, handling};
 use crate::definition::{Flow, Given, Map, Name, State};
 use crate::path::Path;

@@ -3,9 +3,11 @@
 
 mod choices;
 mod fields;
+mod findings;
 mod graph;
 mod handling;
 mod maps;
+mod shapes;
 mod states;
 
 use std::cell::RefCell;
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 use crate::definition::{Definition, Flow, Name};
 use fields::Fields;
+use findings::Findings;
 
 /// The longest name of a state, in characters. Source: Amazon States Language, "States".
 const LONGEST_NAME: usize = 80;
@@ -39,13 +42,6 @@ pub enum DefinitionError {
 
 fn joined(complaints: &[Complaint]) -> String {
     complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// What was found while reading.
-#[derive(Debug, Default)]
-struct Findings {
-    wrong: Vec<Complaint>,
-    not_served: Vec<Complaint>,
 }
 
 impl Definition {

@@ -6,20 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::shapes::{EVERY, GOES_ON, PATHS, VARIABLES, after, given, selection, shaping};
 use super::{LONGEST_SECONDS, choices, flow, handling, in_json_path, maps};
-use crate::definition::{
-    After, Fail, Flow, Given, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task, Until, Wait,
-};
+use crate::definition::{Fail, Flow, Name, Parallel, Pass, State, Succeed, Task, Until, Wait};
 use crate::intrinsic::Source;
-use crate::path::Path;
-use crate::payload::Payload;
-
-pub(super) const EVERY: [&str; 4] = ["Type", "Comment", "QueryLanguage", "Assign"];
-pub(super) const GOES_ON: [&str; 2] = ["Next", "End"];
-pub(super) const PATHS: [&str; 2] = ["InputPath", "OutputPath"];
-
-/// Why `Assign` is not served.
-pub(super) const VARIABLES: &str = "variables are not served here";
 
 /// Reads a state; `names` holds the names of all states read so far.
 pub(super) fn state(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<State> {
@@ -74,15 +64,6 @@ fn parallel(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<State> {
     Some(State::Parallel(Parallel { branches: branches?, shaping, handling, after: after? }))
 }
 
-/// A value of the definition, or the path in the field of the same name with `Path` at its end.
-pub(super) fn given<T>(fields: &Fields<'_>, key: &str, read: impl FnOnce(&Fields<'_>, &str) -> Option<T>) -> Option<Given<T>> {
-    let by_path = format!("{key}Path");
-    if fields.has(key) && fields.has(&by_path) {
-        fields.complain(&by_path, format!("found it beside `{key}`, expected one of the two"));
-    }
-    read(fields, key).map(Given::Here).or_else(|| fields.read(&by_path, Path::read).map(Given::At))
-}
-
 fn wait(fields: &Fields<'_>) -> Option<State> {
     let ways = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
     fields.only("Wait", &[&EVERY[..], &PATHS, &ways, &GOES_ON].concat());
@@ -122,56 +103,4 @@ fn said(fields: &Fields<'_>, key: &str, by_path: &str) -> Option<Source> {
     }
     let literal = fields.text(key).map(|text| Source::Literal(Value::String(text)));
     literal.or_else(|| fields.read(by_path, Source::read))
-}
-
-pub(super) fn after(fields: &Fields<'_>) -> Option<After> {
-    let (next, end) = (fields.text("Next"), fields.flag("End"));
-    match (fields.has("Next"), end) {
-        (true, false) => Some(After::Next(Arc::from(next?))),
-        (false, true) => Some(After::End),
-        (true, true) => {
-            fields.complain("End", "found it beside `Next`, expected one of the two");
-            None
-        }
-        (false, false) => {
-            fields.complain("Next", "found neither `Next` nor `End: true`, expected one of the two");
-            None
-        }
-    }
-}
-
-pub(super) fn shaping(fields: &Fields<'_>) -> Shaping {
-    Shaping {
-        input: selection(fields, "InputPath"),
-        parameters: payload(fields, "Parameters"),
-        selector: payload(fields, "ResultSelector"),
-        result: result_place(fields),
-        output: selection(fields, "OutputPath"),
-    }
-}
-
-pub(super) fn payload(fields: &Fields<'_>, key: &str) -> Option<Payload> {
-    let value = fields.value(key)?;
-    if !value.is_object() {
-        fields.complain(key, format!("found {}, expected an object", super::fields::kind(value)));
-    }
-    Some(Payload::read(value, &fields.at(key), &mut fields.complaints()))
-}
-
-pub(super) fn selection(fields: &Fields<'_>, key: &str) -> Selection {
-    if fields.value(key).is_some_and(Value::is_null) {
-        return Selection::Nothing;
-    }
-    let path = fields.read(key, Path::read);
-    Selection::Path(path.unwrap_or(Path::everything()))
-}
-
-/// `ResultPath` of a state or of a catcher.
-pub(super) fn result_place(fields: &Fields<'_>) -> ResultPlace {
-    let key = "ResultPath";
-    if fields.value(key).is_some_and(Value::is_null) {
-        return ResultPlace::Nowhere;
-    }
-    let path = fields.read(key, Path::read_in_input);
-    ResultPlace::At(path.unwrap_or(Path::everything()))
 }
