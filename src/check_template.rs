@@ -1,17 +1,18 @@
 //! `brownout check TEMPLATE`: what of a template is served here, what is not and which functions may
 //! miss it, and what AWS would refuse. It starts and changes nothing.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use stack::platform::runtimes::MissingRuntime;
+use template::blueprint::Function;
 use template::files::Folder;
 use template::find::find;
 use template::notices::{Notice, Position, Refusal};
 use template::summary::summary;
-use template::{Missing, Source, Template, TemplateError, parameter_names, samconfig};
+use template::{Missing, Source, Template, TemplateError, samconfig};
 
 use crate::cli::{Check, TemplateOptions};
 use crate::exit::COULD_NOT_RUN;
@@ -23,9 +24,11 @@ use crate::exit::COULD_NOT_RUN;
 pub fn check(path: &str, arguments: &Check) -> Result<u8, Box<dyn Error>> {
     let found = find(Path::new(path))?;
     let text = found.read()?;
-    let parameters = parameters(&text, &found.folder, &arguments.template)?;
+    let TemplateOptions { parameters: given, config_env } = &arguments.template;
+    let parameters = samconfig::gathered(&text, &found.folder, config_env.as_deref(), &given.iter().cloned().collect())?;
     let files = Folder::new(found.folder.clone());
     let read = Template::read_source(Source { text: &text, parameters: &parameters, files: &files });
+    let read = read.map(|template| with_missing(template, &found.folder));
     let read = if arguments.strict { read.and_then(Template::strict) } else { read };
     let file = found.file.display().to_string();
     match (&read, arguments.json) {
@@ -39,17 +42,16 @@ pub fn check(path: &str, arguments: &Check) -> Result<u8, Box<dyn Error>> {
     Ok(if read.is_ok() { 0 } else { COULD_NOT_RUN })
 }
 
-/// The parameters that differ from their defaults: those of the command line, then those of
-/// `samconfig.toml`, of which SAM takes only those that the template has.
-///
-/// # Errors
-/// If `samconfig.toml` cannot be read.
-pub fn parameters(text: &str, folder: &Path, options: &TemplateOptions) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
-    let names = parameter_names(text);
-    let mut parameters = samconfig::read(folder, options.config_env.as_deref())?;
-    parameters.retain(|name, _| names.contains(name));
-    parameters.extend(options.parameters.iter().cloned());
-    Ok(parameters)
+/// Adds a notice for each function whose runtime this machine lacks.
+fn with_missing(mut template: Template, folder: &Path) -> Template {
+    let missing = stack::platform::runtimes::missing(&template.blueprint.functions, folder);
+    let notice = |(function, why): (&Function, MissingRuntime)| Notice {
+        functions: vec![function.resource.clone()],
+        ..Notice::new(function.resource.clone(), why.to_string())
+    };
+    let notices: Vec<_> = missing.into_iter().map(notice).collect();
+    template.notices.extend(notices);
+    template
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use run_folder::Addresses;
 use scenarios::systems::System;
-use template::apis::{Api, ApiKind};
+use template::apis::Api;
+use template::summary;
 
 /// The text, with bold letters if `bold`.
 pub fn greeting(a: &Addresses, apis: &[Api], took: Duration, bold: bool) -> String {
     let title = if bold { "\u{1b}[1mThe stack is up\u{1b}[0m" } else { "The stack is up" };
     let mut text = format!("{title} after {:.1} s: {}\n\n", took.as_secs_f64(), a.functions.join(", "));
     let mut place = |name: &str, at: &str| text.push_str(&format!("  {name:<15} {at}\n"));
+    place("page", &format!("http://{}/brownout", a.services));
     place("gateway", &format!("http://{}", a.gateway));
     place("cloud services", &format!("http://{}   (AWS_ENDPOINT_URL)", a.services));
-    place("what is in them", &format!("http://{}/brownout", a.services));
     place("Lambda", &format!("http://{}", a.lambda));
     place("MQTT", &a.mqtt);
     if !a.smtp.is_empty() {
         place("SMTP", &a.smtp);
     }
     if !a.redis.is_empty() {
-        let whose = if a.redis_is_foreign { "   (somebody else's: neither seen nor struck)" } else { "" };
+        let whose = if a.redis_is_foreign { "   (an external server: neither observed nor faulted)" } else { "" };
         place("cache", &format!("{}{whose}", a.redis));
     }
     text.push('\n');
@@ -36,20 +37,9 @@ fn routes(a: &Addresses, apis: &[Api]) -> String {
     let mut text = String::new();
     for api in apis {
         let Some(at) = a.api(&api.name) else { continue };
-        text.push_str(&format!(
-            "{} ({})\n",
-            api.name,
-            match api.kind {
-                ApiKind::Rest => "REST API",
-                ApiKind::Http => "HTTP API",
-            }
-        ));
-        for route in &api.routes {
-            let guarded = route.authorizer.as_ref().map(|name| format!("   (authorizer {name})")).unwrap_or_default();
-            let (method, path) = (route.method.as_deref().unwrap_or("ANY"), &route.resource);
-            let to = route.integration.function().unwrap_or("a fixed answer");
-            text.push_str(&format!("  {method:<7} http://{}{}{path} -> {to}{guarded}\n", at.address, at.stage));
-        }
+        let base = format!("http://{}{}", at.address, at.stage);
+        text.push_str(&format!("{} ({})\n", api.name, api.kind.name()));
+        api.routes.iter().for_each(|route| text.push_str(&format!("  {}\n", summary::route(route, &base))));
     }
     text
 }

@@ -81,13 +81,7 @@ impl Deployed {
     /// What identifies a roll: a message or record that a queue or a stream delivers again is
     /// struck again.
     pub fn by(&self, name: &str) -> By {
-        let batches = |trigger: &Trigger| By::from(*trigger) == By::Message;
-        let function = self.function(name);
-        if function.is_some_and(|function| !function.triggers.is_empty() && function.triggers.iter().all(batches)) {
-            By::Message
-        } else {
-            By::Trace
-        }
+        By::of(self.function(name).map(|function| function.triggers.as_slice()).unwrap_or_default())
     }
 }
 

@@ -9,7 +9,7 @@ use run_folder::deployment;
 use template::blueprint::{self, Blueprint, Target};
 use template::files::Folder;
 use template::samconfig::{self, ConfigError};
-use template::{Source, Template, parameter_names};
+use template::{Source, Template};
 
 /// A stack that a template of the user declares.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,10 +74,7 @@ impl OwnStack {
         let text = std::fs::read_to_string(path).map_err(|cause| OwnStackError::Unreadable { path: path.to_owned(), cause })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().map_err(|cause| OwnStackError::Unreadable { path: folder.to_owned(), cause })?;
-        let names = parameter_names(&text);
-        let mut all = samconfig::read(&folder, environment).map_err(OwnStackError::Config)?;
-        all.retain(|name, _| names.contains(name));
-        all.extend(parameters.clone());
+        let all = samconfig::gathered(&text, &folder, environment, parameters).map_err(OwnStackError::Config)?;
         let read = Template::read_source(Source { text: &text, parameters: &all, files: &Folder::new(&folder) });
         let read = read.map_err(|cause| OwnStackError::Template { path: path.to_owned(), cause })?;
         let layers = layers.iter().map(|(arn, path)| (arn.clone(), folder.join(path))).collect();
@@ -93,9 +90,7 @@ impl OwnStack {
     /// What identifies a roll about a function: a message or record that is delivered again is
     /// struck again.
     pub fn by(&self, function: &str) -> By {
-        let triggers = self.functions.get(function).map(Vec::as_slice).unwrap_or_default();
-        let batches = |trigger: &Trigger| By::from(*trigger) == By::Message;
-        if !triggers.is_empty() && triggers.iter().all(batches) { By::Message } else { By::Trace }
+        By::of(self.functions.get(function).map(Vec::as_slice).unwrap_or_default())
     }
 }
 
@@ -126,8 +121,8 @@ fn triggers(function: &str, template: &Template) -> Vec<Trigger> {
     }
     add(Trigger::SignIn, blueprint.pools.iter().any(|pool| pool.post_authentication.as_deref() == Some(function)));
     let works_for = |machine: &template::blueprint::Machine| {
-        template::integrations::needs(&machine.definition).iter().any(|(_, need)| match need {
-            template::integrations::Needs::Function(name) => template::account::function_name(name) == function,
+        machine.definition.iter().flat_map(template::integrations::needs).any(|(_, need)| match need {
+            template::integrations::Needs::Function(name) => template::account::function_name(&name) == function,
             template::integrations::Needs::Queue(_) | template::integrations::Needs::Topic(_) => false,
         })
     };

@@ -10,7 +10,7 @@ pub mod line_sink;
 pub mod pattern;
 pub mod plan_watch;
 pub mod platform;
-pub mod receivers;
+mod random;
 pub mod services;
 pub mod up;
 

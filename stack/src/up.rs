@@ -20,9 +20,9 @@ use crate::platform::code::Place;
 use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
-use crate::receivers::ToServices;
 use crate::services::iot::secured::Secured;
-use crate::services::{self, Services};
+use crate::services::page::{self, Running};
+use crate::services::{self, Doors, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 use template::apis::Api;
@@ -110,13 +110,14 @@ impl Up {
         ];
         let invoke = LateInvoke::default();
         let Settings { folder, deployment, .. } = &settings;
-        // The declarations depend on no address, so they are known before the addresses are.
-        let blueprint = read(deployment, NOT_YET)?.blueprint;
+        let doors = Doors::open(deployment.has_cache() && settings.redis.is_none()).await?;
+        let redis = cache(&settings, &doors);
+        let mut template = read(deployment, At { services: &format!("http://{}", doors.http()), cache: &redis })?;
         let services = services::start(services::Settings {
+            doors,
             seed: deployment.seed.clone(),
-            cache: deployment.has_cache() && settings.redis.is_none(),
             folder: folder.path().to_owned(),
-            blueprint,
+            blueprint: template.blueprint.clone(),
             invoke: invoke.clone(),
             secured: secured(&settings)?,
             compressed: deployment.compressed,
@@ -125,12 +126,11 @@ impl Up {
             ledger: ledger.clone(),
         })
         .await?;
-        let redis = cache(&settings, &services);
-        let mut template = read(deployment, At { services: &format!("http://{}", services.http), cache: &redis })?;
         let names: Vec<_> = template.blueprint.functions.iter().map(|function| function.name.clone()).collect();
-        make_up(&mut template.apis).map_err(io::Error::other)?;
+        make_up(&mut template.apis)?;
         let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
+        let functions = template.blueprint.functions.iter().map(|it| (it.name.clone(), it.runtime.name().to_owned())).collect();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
         invoke.put(platform.door());
@@ -140,6 +140,13 @@ impl Up {
             return Err(why);
         }
         let addresses = addresses(&settings, (&platform, &services), &apis, redis, names);
+        let _ = services.running.set(Running {
+            apis: apis.clone(),
+            addresses: addresses.clone(),
+            functions: shown(functions, &platform.missing()),
+            environments: Box::new(platform.environments()),
+            folder: settings.folder.clone(),
+        });
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
         Ok(Self { addresses, apis, platform, services, sinks, folder: settings.folder })
@@ -179,9 +186,6 @@ struct At<'a> {
     cache: &'a str,
 }
 
-/// What stands for them before: a template may say what form an address has.
-const NOT_YET: At<'_> = At { services: "http://127.0.0.1:1", cache: "redis://127.0.0.1:1" };
-
 /// All templates joined.
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
     let read = |template: &run_folder::deployment::Template| {
@@ -195,9 +199,17 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
     };
     let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;
     for machine in &mut all.blueprint.machines {
-        machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
+        if let (Ok(definition), Some(errors)) = (&mut machine.definition, deployment.unhandled.get(&machine.name)) {
+            definition.leave_unhandled(errors);
+        }
     }
     Ok(all)
+}
+
+/// The functions as the page shows them, by their names and runtimes.
+fn shown(functions: Vec<(String, String)>, missing: &BTreeMap<String, String>) -> Vec<page::Function> {
+    let function = |(name, runtime): (String, String)| page::Function { missing: missing.get(&name).cloned(), name, runtime };
+    functions.into_iter().map(function).collect()
 }
 
 /// Where everything is.
@@ -254,8 +266,8 @@ fn secured(settings: &Settings) -> io::Result<Option<Arc<Secured>>> {
 }
 
 /// The address of the cache; empty without a cache.
-fn cache(settings: &Settings, services: &Services) -> String {
-    let own = services.redis.map(|address| format!("redis://{address}"));
+fn cache(settings: &Settings, doors: &Doors) -> String {
+    let own = doors.cache().map(|address| format!("redis://{address}"));
     own.or_else(|| settings.redis.clone().filter(|_| settings.deployment.has_cache())).unwrap_or_default()
 }
 
@@ -311,7 +323,7 @@ fn platform_settings(
         marker: settings.marker.clone(),
         ledger,
         compressed: settings.deployment.compressed,
-        deliver: ToServices::new(services),
+        deliver: services.deliver.clone(),
         namespace: settings.artifacts.namespace(),
     })
 }

@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
     ("stack", &["dates", "faults", "run-folder", "states", "template", "timer"]),
-    ("states", &["faults"]),
+    ("states", &["dates", "faults"]),
     ("template", &["faults", "run-folder", "states"]),
     ("scenarios", &["dates", "faults", "load", "reports", "run-folder"]),
     ("timer", &[]),

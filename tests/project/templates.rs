@@ -29,7 +29,11 @@ Outputs:
 ";
 
 fn check(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_brownout")).arg("check").args(arguments).output().unwrap();
+    run(Command::new(env!("CARGO_BIN_EXE_brownout")).arg("check").args(arguments))
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -109,6 +113,22 @@ fn contradictions_have_their_line_and_strict_refuses_notices() {
     let good = folder(&[("template.yaml", TEMPLATE)]);
     let (code, _, err) = check(&[path(good.path()), "--parameter", "Stage=dev", "--strict"]);
     assert!(code == 2 && err.contains("the export `peer`"), "{err}");
+}
+
+#[test]
+fn an_interpreter_that_this_machine_lacks_is_a_notice() {
+    let folder = folder(&[("template.yaml", TEMPLATE)]);
+    let lacks = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+        // It runs, and has no module.
+        command.env("BROWNOUT_PYTHON", "false").args(["check", path(folder.path()), "--parameter", "Stage=dev"]).args(options);
+        run(&mut command)
+    };
+    let (code, out, err) = lacks(&[]);
+    assert!(code == 0 && out.contains("- Hello: function `hello-dev` needs `python3.13`: "), "{out}{err}");
+    assert!(out.contains("pip install awslambdaric"), "{out}");
+    let (code, _, err) = lacks(&["--strict"]);
+    assert!(code == 2 && err.contains("`hello-dev` needs `python3.13`"), "{err}");
 }
 
 #[test]

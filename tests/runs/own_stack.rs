@@ -12,7 +12,10 @@ fn orders() -> PathBuf {
 
 #[test]
 fn the_template_of_the_example_is_served_whole() {
-    let output = Command::new(BROWNOUT).arg("check").arg(orders().join("template.yaml")).output().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut check = Command::new(BROWNOUT);
+    check.arg("check").arg(orders().join("template.yaml")).env("BROWNOUT_PYTHON", support::python(folder.path()));
+    let output = check.output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains("0 things not served"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!said.contains("not served here"), "{said}");

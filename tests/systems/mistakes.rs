@@ -113,7 +113,7 @@ fn every_mistake_in_a_machine_is_reported_with_its_state() {
     let resource = "AuditRecordMachine";
     for (from, to, complaint) in [
         ("Definition:", "DefinitionUri:", "AuditRecordMachine.DefinitionS3Location"),
-        ("Type: Fail", "Type: Wait", "AuditRecordMachine.Definition.States.Failed.Type"),
+        ("Type: Fail", "Type: Sleep", "AuditRecordMachine.Definition.States.Failed.Type"),
         ("Next: Failed", "Next: Gone", "AuditRecordMachine.Definition.States.DeadLetter: found `Gone`"),
         ("[ArchiveRecordFunction, Arn]", "[AuditArchiveBucket, Arn]", "AuditRecordMachine.Definition.Archive.Resource"),
         ("[ArchiveRecordFunction, Arn]", "[Nobody, Arn]", "Branches[0].States.Archive.Resource: found `Nobody`"),

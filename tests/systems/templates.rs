@@ -227,7 +227,7 @@ fn the_audit_s_machine_retries_and_gives_up_as_the_contract_says() {
     let [machine] = deployed(&[]).blueprint.machines.try_into().unwrap();
     assert_eq!(machine.name, audit::STATE_MACHINE);
     let arn = |function: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{function}");
-    let tasks = machine.definition.tasks();
+    let tasks = machine.definition.as_ref().unwrap().tasks();
     let task = |name: &str| tasks.iter().find(|(task, _)| &***task == name).unwrap().1;
     for (name, function) in [("Archive", audit::ARCHIVE), ("Describe", audit::DESCRIBE), ("Close", audit::CLOSE)] {
         assert_eq!(*task(name).resource, *arn(function));

@@ -55,6 +55,13 @@ impl From<Trigger> for By {
 }
 
 impl By {
+    /// What identifies a roll about a function that these invoke: a message, if only queues and
+    /// streams do.
+    pub fn of(triggers: &[Trigger]) -> Self {
+        let batches = |trigger: &Trigger| Self::from(*trigger) == Self::Message;
+        if !triggers.is_empty() && triggers.iter().all(batches) { Self::Message } else { Self::Trace }
+    }
+
     /// Whether a plan can omit it.
     pub const fn is_default(&self) -> bool {
         matches!(self, Self::Trace)

@@ -28,6 +28,7 @@ pub mod share;
 pub mod start;
 pub mod time;
 pub mod trigger;
+mod uuid;
 pub mod when;
 
 pub use action::{Action, ActionName, Alteration, Death, Moment};
@@ -48,4 +49,5 @@ pub use settings::Settings;
 pub use share::Share;
 pub use start::Start;
 pub use trigger::Trigger;
+pub use uuid::uuid;
 pub use when::When;

@@ -1,10 +1,10 @@
-//! Prints moments, in UTC, in every form that the workspace needs. It reads no clock.
+//! Prints moments, in UTC, in every form that the workspace needs, and reads one. It reads no clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 type Form = &'static [BorrowedFormatItem<'static>];
 
@@ -51,6 +51,44 @@ pub fn mail(moment: SystemTime) -> String {
     print(moment, MAIL)
 }
 
+/// A moment in RFC 3339 with a capital T, in UTC with a capital Z or with an offset:
+/// `2026-01-31T12:00:00.5Z`; `None` if it is not one.
+pub fn read(text: &str) -> Option<SystemTime> {
+    let (day, clock) = text.split_once('T')?;
+    let zone = clock.find(['Z', '+', '-'])?;
+    let (clock, zone) = clock.split_at_checked(zone)?;
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let [year, month, day] = numbers(day, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+    let digits = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let nanoseconds: u32 = format!("{fraction:0<9}").parse().ok().filter(|_| digits)?;
+    let small = |number: u32| u8::try_from(number).ok();
+    let date = Date::from_calendar_date(i32::try_from(year).ok()?, Month::try_from(small(month)?).ok()?, small(day)?).ok()?;
+    let time = Time::from_hms_nano(small(hour)?, small(minute)?, small(second)?, nanoseconds).ok()?;
+    Some(PrimitiveDateTime::new(date, time).assume_offset(offset(zone)?).into())
+}
+
+fn offset(zone: &str) -> Option<UtcOffset> {
+    if zone == "Z" {
+        return Some(UtcOffset::UTC);
+    }
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let [hours, minutes] = numbers(zone.get(1..)?, ':', [2, 2])?;
+    let signed = |number: u32| i8::try_from(number).ok().map(|number| sign * number);
+    UtcOffset::from_hms(signed(hours)?, signed(minutes)?, 0).ok()
+}
+
+/// Numbers of so many digits with a separator between them.
+fn numbers<const N: usize>(text: &str, between: char, digits: [usize; N]) -> Option<[u32; N]> {
+    let mut parts = text.split(between);
+    let read = digits.map(|digits| {
+        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        part.parse::<u32>().ok()
+    });
+    let all: Vec<u32> = read.into_iter().collect::<Option<_>>()?;
+    if parts.next().is_some() { None } else { all.try_into().ok() }
+}
+
 /// A moment before 1970 is printed as 1970, one that has no four digits for its year as the last one that has.
 fn print(moment: SystemTime, form: Form) -> String {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -75,6 +113,31 @@ mod tests {
         assert_eq!(day_folder(at), "2000/02/29");
         assert_eq!(access_log(at), "29/Feb/2000:12:34:56 +0000");
         assert_eq!(mail(at), "Tue, 29 Feb 2000 12:34:56 +0000");
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_and_so_can_offsets() {
+        let at = UNIX_EPOCH + Duration::from_millis(951_827_696_017);
+        assert_eq!(read(&milliseconds(at)), Some(at));
+        assert_eq!(read("2000-02-29T14:04:56.017+01:30"), Some(at));
+        assert_eq!(read("2000-02-29T07:34:56.017-05:00"), Some(at));
+        for text in [
+            "",
+            "2000-02-29",
+            "2000-02-30T12:00:00Z",
+            "2000-02-29t12:00:00Z",
+            "2000-02-29T12:00:00z",
+            "2000-02-29T12:00:00",
+            "2000-2-29T12:00:00Z",
+            "2000-02-29T24:00:00Z",
+            "2000-02-29T12:00:00.Z",
+            "2000-02-29T12:00Z",
+            "2000-02-29T12:00:00+1",
+            "2000-02-29T12:00:00ZZ",
+            "é-02-29T12:00:00Z",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

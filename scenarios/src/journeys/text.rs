@@ -85,7 +85,7 @@ impl Text {
             match part {
                 Part::Literal(text) => out.push_str(text),
                 Part::Value(name) => out.push_str(values.get(name).map(String::as_str).unwrap_or_default()),
-                Part::Uuid => out.push_str(&uuid(chance)),
+                Part::Uuid => out.push_str(&faults::uuid(chance.number(), chance.number())),
                 Part::Now => out.push_str(&dates::milliseconds(SystemTime::now())),
                 Part::Int(from, to) => out.push_str(&between(*from, *to, chance).to_string()),
             }
@@ -115,19 +115,6 @@ fn between(from: i64, to: i64, chance: &mut Chance) -> i64 {
     let span = (i128::from(to) - i128::from(from) + 1).unsigned_abs();
     let drawn = i128::from(chance.number()) % i128::try_from(span).unwrap_or(i128::MAX);
     i64::try_from(i128::from(from) + drawn).unwrap_or(from)
-}
-
-/// A UUID of version 4.
-fn uuid(chance: &mut Chance) -> String {
-    let (a, b) = (chance.number(), chance.number());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xfff,
-        0x8000 | ((b >> 48) & 0x3fff),
-        b & 0xffff_ffff_ffff
-    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::counts::Counts;
 use super::log::Log;
 use super::names;
-use super::runtimes::{Code, Launch};
+use super::runtimes::{Code, Launch, MissingRuntime};
 use template::blueprint::{Asynchronous, LogFormat};
 
 /// The version that is not published.
@@ -90,6 +90,8 @@ pub(crate) struct Machine {
 pub(crate) struct Deployed {
     pub function: Function,
     pub launch: Launch,
+    /// Why it cannot be started on this machine; then nothing is launched.
+    pub missing: Option<MissingRuntime>,
     /// The extensions of its layers.
     pub extensions: Vec<PathBuf>,
     pub machine: std::sync::Arc<Machine>,

@@ -178,7 +178,7 @@ fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>
         Code::Provided(_) | Code::Bootstrap { .. } if deployed.machine.extension.is_some() => {
             drop(line.splice(..0, [OsStr::new("/bin/sh"), deployed.machine.wrapper.as_os_str()]));
         }
-        Code::Provided(_) | Code::Bootstrap { .. } => {}
+        Code::Provided(_) | Code::Bootstrap { .. } | Code::Missing { .. } => {}
         Code::Managed { .. } => drop(line.splice(..0, wrapper)),
     }
     line.extend(arguments.iter().map(OsString::as_os_str));

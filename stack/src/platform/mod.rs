@@ -45,6 +45,7 @@ use tokio::task::JoinHandle;
 
 pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
+pub use pool::Environments;
 pub use runtimes::Code;
 
 use crate::deliver::Deliver;
@@ -56,6 +57,7 @@ use functions::Functions;
 use invocation::Waits;
 use mappings::{MappingError, Mappings, Sources};
 use pool::Pool;
+use runtimes::Launch;
 use template::apis::Api;
 use template::blueprint::{Mapping, Url};
 
@@ -91,8 +93,8 @@ pub struct Settings {
     pub ledger: mpsc::UnboundedSender<Entry>,
     /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
-    /// Who takes what becomes of asynchronous events.
-    pub deliver: Arc<dyn Deliver>,
+    /// Where what becomes of asynchronous events goes.
+    pub deliver: Deliver,
     /// The program `brownout-namespace`, which gives environments folders of their own; without it
     /// variables lead to the folders.
     pub namespace: Option<PathBuf>,
@@ -121,8 +123,8 @@ pub struct Platform {
 /// Starts the platform; no environment is started until it is needed.
 ///
 /// # Errors
-/// If a log cannot be opened, no port is free, this machine lacks a function's runtime, or a route
-/// or authorizer names a function that does not exist.
+/// If a log cannot be opened, no port is free, or a route or authorizer names a function that does not
+/// exist.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let mut notices = Vec::new();
     // What a killed stack left is no temporary file of this one.
@@ -143,11 +145,13 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
     let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::default());
     for function in settings.functions {
         let log = log::Log::open(&settings.run_folder.log(&function.name))?;
-        let launch = function.code.launch(&function.name, function.opt.as_deref(), &asked);
-        let launch = launch.map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
+        let (launch, missing) = match function.code.launch(&function.name, function.opt.as_deref(), &asked) {
+            Ok(launch) => (launch, None),
+            Err(missing) => (Launch { notice: Some(format!("{missing}; its invocations fail")), ..Launch::default() }, Some(missing)),
+        };
         notices.extend(launch.notice.clone());
         let extensions = extensions::programs(function.opt.as_deref());
-        let deployed = Deployed { function, launch, extensions, machine: Arc::clone(&machine), log };
+        let deployed = Deployed { function, launch, missing, extensions, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
     notices.sort();
@@ -208,6 +212,22 @@ impl Platform {
     /// The platform's own counts so far.
     pub fn health(&self) -> Health {
         self.functions.machine.counts.health()
+    }
+
+    /// The functions that cannot run on this machine, each with why.
+    pub fn missing(&self) -> BTreeMap<String, String> {
+        let pools = self.functions.pools.iter();
+        pools.filter_map(|(name, pool)| Some((name.clone(), pool.deployed.missing.as_ref()?.why.clone()))).collect()
+    }
+
+    /// Tells how many environments each function has; nothing once the platform has stopped.
+    pub fn environments(&self) -> impl Fn() -> BTreeMap<String, Environments> + Send + Sync + use<> {
+        let functions = Arc::downgrade(&self.functions);
+        move || {
+            let functions = functions.upgrade();
+            let pools = functions.iter().flat_map(|functions| &functions.pools);
+            pools.map(|(name, pool)| (name.clone(), pool.environments())).collect()
+        }
     }
 
     /// Invokes a function and waits for the result. `trace` is an X-Ray trace header whose root is

@@ -14,15 +14,7 @@ pub(crate) fn random() -> u64 {
 
 /// A UUID of version 4.
 pub(crate) fn uuid() -> String {
-    let (a, b) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        a >> 32,
-        (a >> 16) & 0xffff,
-        a & 0xfff,
-        0x8000 | ((b >> 48) & 0x3fff),
-        b & 0xffff_ffff_ffff
-    )
+    faults::uuid(random(), random())
 }
 
 /// The time since 1970.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::deployed::Deployed;
@@ -22,6 +23,19 @@ const STARTS: u32 = 2;
 /// A function whose starts fail one after the other waits before the next: longer and longer, up to
 /// this. Starts without a pause would take the machine from the functions that work.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How many environments a function has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Environments {
+    /// All that exist.
+    pub all: usize,
+    /// Those that start.
+    pub starting: usize,
+    /// Those that have an event.
+    pub running: usize,
+    /// Events that wait for an environment.
+    pub waiting: usize,
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -78,6 +92,12 @@ impl Pool {
         self.limit().min(reserved).max(1)
     }
 
+    /// How many environments it has now.
+    pub(crate) fn environments(&self) -> Environments {
+        let inner = self.inner();
+        Environments { all: inner.all.len(), starting: inner.starting, running: inner.running, waiting: inner.queue.len() }
+    }
+
     /// Takes an invocation: passes it to an idle environment, or queues it.
     pub(crate) fn submit(self: &Arc<Self>, mut invocation: Invocation) -> Result<(), InvokeError> {
         let counts = &self.deployed.machine.counts;
@@ -85,6 +105,13 @@ impl Pool {
         let mut inner = self.inner();
         if inner.closed {
             return Err(InvokeError::Stopped);
+        }
+        if let Some(missing) = &self.deployed.missing {
+            drop(inner);
+            // As Lambda answers for a runtime that cannot be started.
+            self.deployed.log.write(format!("{missing}\n").as_bytes());
+            invocation.fail(&Failure::Start(missing.to_string()));
+            return Ok(());
         }
         let in_use = inner.running + inner.queue.len();
         if self.deployed.function.reserved.is_some_and(|reserved| in_use >= usize::try_from(reserved).unwrap_or(usize::MAX)) {
@@ -126,12 +153,13 @@ impl Pool {
         tokio::spawn(life::live(Arc::clone(self), environment, pause(inner.failed_starts), Arc::clone(&self.deployed.machine.alive)));
     }
 
-    /// Starts environments until there are `count`, but not more than the function's limit.
+    /// Starts environments until there are `count`, but not more than the function's limit; none of a
+    /// function that cannot run here.
     pub(crate) fn warm(self: &Arc<Self>, count: u32) -> Vec<oneshot::Receiver<Result<(), String>>> {
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.limit());
         let mut started = Vec::new();
         let mut inner = self.inner();
-        while !inner.closed && inner.all.len() < count {
+        while !inner.closed && self.deployed.missing.is_none() && inner.all.len() < count {
             let (sender, receiver) = oneshot::channel();
             inner.warming.push(sender);
             started.push(receiver);

@@ -77,7 +77,7 @@ impl Room {
         let lists = launch.paths.iter().flat_map(|(_, list)| std::env::split_paths(list));
         let binary = match &deployed.function.code {
             Code::Provided(binary) => Some(binary.clone()),
-            Code::Bootstrap { .. } | Code::Managed { .. } => None,
+            Code::Bootstrap { .. } | Code::Managed { .. } | Code::Missing { .. } => None,
         };
         let needed = machine.extension.iter().cloned().chain([machine.wrapper.clone(), machine.plan.clone(), launch.program.clone()]);
         let needed = needed.chain(launch.arguments.iter().map(PathBuf::from)).chain(lists).chain(binary);

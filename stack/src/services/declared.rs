@@ -124,7 +124,7 @@ fn seeded(seed: &Seed, blueprint: &Blueprint) -> Vec<String> {
 }
 
 fn needs_of(machine: &Machine) -> impl Iterator<Item = (String, Needs)> {
-    needs(&machine.definition).into_iter().map(|(state, need)| (format!("the state `{state}` of `{}`", machine.name), need))
+    machine.definition.iter().flat_map(needs).map(|(state, need)| (format!("the state `{state}` of `{}`", machine.name), need))
 }
 
 fn last(text: &str, separator: char) -> &str {
@@ -155,7 +155,7 @@ mod tests {
         let publish =
             task("arn:aws:states:::sns:publish", "TopicArn", "arn:aws:sns:us-east-1:1:notices", "Message", serde_json::Value::Null);
         let definition = serde_json::json!({"StartAt": "S", "States": {"S": send, "P": publish}});
-        Machine { kind: MachineKind::Standard, name: "m".into(), definition: states::Definition::read(&definition).unwrap() }
+        Machine { kind: MachineKind::Standard, name: "m".into(), definition: Ok(states::Definition::read(&definition).unwrap()) }
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! passes it on. It reads no body except a form, whose field `Action` is the operation.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -20,7 +24,7 @@ use super::described::Described;
 use super::events::{self, Events};
 use super::lambda::{self, Lambda};
 use super::neighbour::Striker;
-use super::page::{self, Window};
+use super::page::{self, Page};
 use super::s3::{self, Objects};
 use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, form, request_id, trace_root};
 
@@ -32,8 +36,10 @@ pub struct Front {
     pub controls: Arc<Cognito>,
     /// EventBridge without its faults, likewise.
     pub events: Arc<Events>,
-    /// The page about all services.
-    pub window: Window,
+    /// The page of the stack.
+    pub page: Page,
+    /// Where the front is.
+    pub address: SocketAddr,
     /// S3, whose bodies are not collected here, behind its own faults.
     pub objects: Objects,
     /// Lambda, whose bodies are not collected here, behind its own faults.
@@ -53,7 +59,9 @@ enum Route<'a> {
     Objects,
     Lambda(&'static str),
     Control,
-    Window,
+    Page,
+    /// From a script of another site.
+    Foreign,
     Nowhere,
 }
 
@@ -120,7 +128,10 @@ impl Front {
             }
             Route::Control if parts.uri.path() == events::FIRE => self.events.control(&call(String::new())),
             Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
-            Route::Window => self.window.answer(parts.uri.path()),
+            Route::Page => return paged(self.page.answer(&parts.method, &parts.uri, call(String::new()).body).await, &id),
+            Route::Foreign => {
+                Answer::error(REST_JSON, 403, "Forbidden", "the page and the controls of this machine answer only to the page itself")
+            }
             Route::Objects | Route::Lambda(_) | Route::Nowhere => {
                 Answer::error(REST_JSON, 404, "UnknownOperationException", "no service of this machine has such an operation")
             }
@@ -151,11 +162,14 @@ impl Front {
         if let Some(target) = headers.get("x-amz-target").and_then(|v| v.to_str().ok()) {
             return self.told(|service| service.targeted(target));
         }
-        if (path == page::AT || path.starts_with(page::OBJECTS)) && method == Method::GET {
-            return Route::Window;
-        }
-        if path.starts_with("/brownout/") && method == Method::POST {
-            return Route::Control;
+        if path == page::AT || path.starts_with("/brownout/") {
+            return match *method {
+                _ if !page::is_own(headers, self.address) => Route::Foreign,
+                Method::GET => Route::Page,
+                Method::POST if path == page::SEND => Route::Page,
+                Method::POST => Route::Control,
+                _ => Route::Nowhere,
+            };
         }
         match self.told(|service| service.addressed(method, uri)) {
             // Not signed: S3 itself answers that.
@@ -180,6 +194,20 @@ fn signed_for<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         credential.split("%2F").flat_map(|part| part.split('/')).nth(3)
     };
     in_header().or_else(in_query)
+}
+
+/// A part of the page, of which a browser runs only what is the page's own.
+fn paged(answer: Answer, id: &str) -> Response<Body> {
+    let mut response = response(answer, id);
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, page::POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn response(answer: Answer, id: &str) -> Response<Body> {

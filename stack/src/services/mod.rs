@@ -6,8 +6,8 @@ pub mod cloudwatch;
 pub mod cognito;
 mod declared;
 mod deduplication;
-pub mod deliver;
 pub mod described;
+mod doors;
 pub mod dynamodb;
 pub mod dynamodbstreams;
 pub mod events;
@@ -24,6 +24,7 @@ pub mod s3;
 pub mod secrets;
 pub mod ses;
 pub(crate) mod shard;
+pub mod shows;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
@@ -33,20 +34,20 @@ pub mod verifiedpermissions;
 pub mod wire;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use faults::Entry;
 use run_folder::deployment::Seed;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use self::cloudwatch::Alarms;
 use self::cognito::Cognito;
-use self::deliver::{Deliver, Kind};
 use self::described::Described;
+pub use self::doors::Doors;
+use self::doors::listen;
 use self::dynamodb::DynamoDb;
 use self::dynamodbstreams::Streams;
 use self::events::Events;
@@ -61,7 +62,7 @@ use self::kms::Kms;
 use self::lambda::Lambda;
 use self::logs::Logs;
 use self::neighbour::Striker;
-use self::page::Window;
+use self::page::{Page, Running};
 use self::redis::Redis;
 use self::s3::{Buckets, Objects, Spool};
 use self::secrets::Secrets;
@@ -73,6 +74,7 @@ use self::ssm::Parameters;
 use self::stepfunctions::StepFunctions;
 use self::sts::Sts;
 use self::verifiedpermissions::VerifiedPermissions;
+use crate::deliver::{Deliver, Kind};
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::{Compressed, Sightings};
@@ -107,8 +109,8 @@ pub const SERVICES: [&Described; 20] = [
 pub struct Settings {
     /// The data that exists before the first request.
     pub seed: Seed,
-    /// Whether there is a cache.
-    pub cache: bool,
+    /// Where they listen.
+    pub doors: Doors,
     /// Where the file of large objects is created.
     pub folder: PathBuf,
     /// What the template declares besides functions and routes. Mail is accepted if a receipt rule
@@ -166,6 +168,8 @@ pub struct Services {
     pub machines: Arc<StepFunctions>,
     /// Delivers to all of these and to functions.
     pub deliver: Deliver,
+    /// What the page shows of the platform, to be set.
+    pub running: Arc<OnceLock<Running>>,
     tasks: JoinSet<()>,
 }
 
@@ -187,21 +191,19 @@ impl Services {
             Arc::clone(&self.alarms) as Arc<dyn wire::Service>,
             Arc::clone(&self.machines) as Arc<dyn wire::Service>,
         ]);
-        let window = Window {
-            mailbox: Arc::clone(&self.mailbox),
-            sns: Arc::clone(&self.sns),
+        let page = Page {
+            described: &SERVICES,
+            services: services.clone(),
             buckets: Arc::clone(&self.buckets),
-            sqs: Arc::clone(&self.sqs),
-            cognito: Arc::clone(&self.cognito),
-            alarms: Arc::clone(&self.alarms),
-            machines: Arc::clone(&self.machines),
+            running: Arc::clone(&self.running),
         };
         let objects = Objects::new(Arc::clone(&self.buckets), Arc::clone(striker));
         Front {
             services,
             controls: Arc::clone(&self.cognito),
             events: Arc::clone(&self.events),
-            window,
+            page,
+            address: self.http,
             objects,
             lambda: Lambda::new(self.lambda.clone(), Arc::clone(striker)),
             striker: Arc::clone(striker),
@@ -230,16 +232,15 @@ impl Services {
     }
 }
 
-/// Starts all services on free ports of 127.0.0.1.
+/// Starts all services, on free ports of 127.0.0.1 besides the doors.
 ///
 /// # Errors
 /// If no port is free, no key can be generated, or the seed is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
-    let Settings { mut seed, cache, folder, blueprint, invoke, secured, compressed, sightings, plan, ledger } = settings;
+    let Settings { mut seed, doors, folder, blueprint, invoke, secured, compressed, sightings, plan, ledger } = settings;
     declared::check(&blueprint, &seed).map_err(io::Error::other)?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let (http, mqtt, mqtt_is_secured) = (listener.local_addr()?, broker.local_addr()?, secured.is_some());
+    let (redis, (listener, http)) = (doors.cache(), doors.http);
+    let ((broker, mqtt), mqtt_is_secured) = (listen().await?, secured.is_some());
     let decisions = decisions(&blueprint, &mut seed)?;
     let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone())?);
     let cognito = Arc::new(Cognito::start(&blueprint.pools, &seed.users, &invoke, &sightings, http).await?);
@@ -256,8 +257,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let events = Events::new(&blueprint.buses, &blueprint.rules, deliver.clone(), compressed).map_err(io::Error::other)?;
     let buckets = Buckets::new(&blueprint.buckets, deliver.clone(), Spool::within(&folder)?, sightings.clone());
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
-    let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
-    let (pools, tasks, smtp, redis) = (cognito.addresses(), JoinSet::new(), None, None);
+    let machines = StepFunctions::new(&blueprint.machines, invoke, (Arc::clone(&sqs), Arc::clone(&sns)), compressed, sightings.clone());
+    let (pools, tasks, smtp) = (cognito.addresses(), JoinSet::new(), None);
     let mut services = Services {
         http,
         mqtt,
@@ -277,6 +278,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         alarms,
         machines,
         deliver,
+        running: Arc::default(),
         tasks,
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
@@ -285,8 +287,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     apart.extend(others);
     let front = services.front(apart, &striker);
     services.tasks.spawn(Arc::new(front).serve(listener));
-    if cache {
-        services.redis = Some(start_cache(striker, sightings.clone(), &mut services.tasks).await?);
+    if let Some((listener, _)) = doors.cache {
+        services.tasks.spawn(Redis::new(striker, sightings.clone()).serve(listener));
     }
     services.tasks.spawn(Arc::new(Broker::new(sessions, shadows, secured)).serve(broker));
     services.smtp = take_mail(blueprint.receipts, &services.buckets, sightings, &mut services.tasks).await?;
@@ -313,14 +315,6 @@ fn others(blueprint: &Blueprint, kinesis: &Arc<Kinesis>) -> io::Result<Vec<Arc<d
     ])
 }
 
-/// Starts the cache and returns its address.
-async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    tasks.spawn(Redis::new(striker, sightings).serve(listener));
-    Ok(address)
-}
-
 /// Accepts mail if a receipt rule stores it; returns the address for incoming mail.
 async fn take_mail(
     receipts: Vec<Receipt>,
@@ -332,8 +326,7 @@ async fn take_mail(
         return Ok(None);
     }
     let rules = Rules::new(receipts, Arc::clone(buckets)).map_err(io::Error::other)?;
-    let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = inbound.local_addr()?;
+    let (inbound, address) = listen().await?;
     tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
     Ok(Some(address))
 }

@@ -80,6 +80,11 @@ impl Shard {
         let _ = self.newest.subscribe().wait_for(|newest| *newest >= from.max(FIRST)).await;
     }
 
+    /// How many records are kept.
+    pub fn count(&self) -> usize {
+        self.records().len()
+    }
+
     /// The number that the next record will have.
     pub fn next(&self) -> u64 {
         *self.newest.borrow() + 1

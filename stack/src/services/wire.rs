@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::described::Described;
+use super::shows::Shows;
 
 /// DynamoDB accepts requests of 16 MB, the others less.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -25,6 +26,11 @@ pub trait Service: Send + Sync {
 
     /// Carries `call` out.
     async fn answer(&self, call: &Call) -> Answer;
+
+    /// What it shows on the page; `None` if that is nothing.
+    fn shows(&self) -> Option<&dyn Shows> {
+        None
+    }
 
     /// The most bytes of a request.
     fn largest_request(&self) -> usize {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use crate::choice::Test;
 use crate::error_equals::ErrorEquals;
 use crate::intrinsic::Source;
 use crate::path::Path;
@@ -40,6 +41,12 @@ pub enum State {
     Task(Task),
     /// Runs branches concurrently.
     Parallel(Parallel),
+    /// Runs the same states for each item of a list.
+    Map(Map),
+    /// Goes on with the state of the first rule that holds.
+    Choice(Choice),
+    /// Waits.
+    Wait(Wait),
     /// Passes on its input, or a value made from it.
     Pass(Pass),
     /// Ends the flow with success.
@@ -63,13 +70,76 @@ pub struct Task {
     /// `Resource`.
     pub resource: Name,
     /// `TimeoutSeconds`.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Given<Duration>>,
     /// Its input and output processing.
     pub shaping: Shaping,
     /// Its error handling.
     pub handling: Handling,
     /// What comes after it.
     pub after: After,
+}
+
+/// A value that the definition gives, or where the state's input has it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given<T> {
+    /// The value.
+    Here(T),
+    /// Its path, as in `TimeoutSecondsPath`.
+    At(Path),
+}
+
+/// A Map, inline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// `ItemsPath`: the list.
+    pub items: Path,
+    /// `ItemSelector`: what the states get for an item; without it the item.
+    pub item: Option<Payload>,
+    /// `ItemProcessor`: the states.
+    pub flow: Flow,
+    /// `MaxConcurrency`: the most items at once; 0 is no limit of the definition's own.
+    pub at_once: Given<u64>,
+    /// Its input and output processing; it has no `Parameters`.
+    pub shaping: Shaping,
+    /// Its error handling.
+    pub handling: Handling,
+    /// What comes after it.
+    pub after: After,
+}
+
+/// A Choice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// `InputPath`.
+    pub input: Selection,
+    /// `OutputPath`.
+    pub output: Selection,
+    /// `Choices`: each a test, and the state after it.
+    pub rules: Vec<(Test, Name)>,
+    /// `Default`: the state if no rule holds.
+    pub default: Option<Name>,
+}
+
+/// A Wait.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    /// How long.
+    pub until: Until,
+    /// `InputPath`.
+    pub input: Selection,
+    /// `OutputPath`.
+    pub output: Selection,
+    /// What comes after it.
+    pub after: After,
+}
+
+/// How long a Wait waits.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Until {
+    /// `Seconds`, `SecondsPath`.
+    Over(Given<Duration>),
+    /// `Timestamp`, `TimestampPath`.
+    Moment(Given<SystemTime>),
 }
 
 /// A Parallel.
@@ -97,7 +167,7 @@ pub struct Pass {
 }
 
 /// A Succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Succeed {
     /// `InputPath`.
     pub input: Selection,
@@ -131,7 +201,7 @@ pub struct Shaping {
 }
 
 /// `InputPath` and `OutputPath`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Selection {
     /// A path; `$` is everything.
     Path(Path),
@@ -140,7 +210,7 @@ pub enum Selection {
 }
 
 /// `ResultPath`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ResultPlace {
     /// The result is put at this path in the input; at `$` it replaces the input.
     At(Path),
@@ -178,7 +248,7 @@ impl Definition {
         });
     }
 
-    /// Every Task, including those within branches.
+    /// Every Task, including those within branches and Maps.
     pub fn tasks(&self) -> Vec<(&Name, &Task)> {
         self.flow.tasks()
     }
@@ -193,7 +263,11 @@ impl Flow {
                     change(&mut parallel.handling);
                     parallel.branches.iter_mut().for_each(|branch| branch.each_handling(change));
                 }
-                State::Pass(_) | State::Succeed(_) | State::Fail(_) => {}
+                State::Map(map) => {
+                    change(&mut map.handling);
+                    map.flow.each_handling(change);
+                }
+                State::Pass(_) | State::Choice(_) | State::Wait(_) | State::Succeed(_) | State::Fail(_) => {}
             }
         }
     }
@@ -204,7 +278,8 @@ impl Flow {
             match state {
                 State::Task(task) => tasks.push((name, task)),
                 State::Parallel(parallel) => parallel.branches.iter().for_each(|branch| tasks.extend(branch.tasks())),
-                State::Pass(_) | State::Succeed(_) | State::Fail(_) => {}
+                State::Map(map) => tasks.extend(map.flow.tasks()),
+                State::Pass(_) | State::Choice(_) | State::Wait(_) | State::Succeed(_) | State::Fail(_) => {}
             }
         }
         tasks
@@ -212,36 +287,43 @@ impl Flow {
 }
 
 impl State {
-    /// The value of `Type`.
-    pub const fn type_name(&self) -> &'static str {
+    /// What comes after it if it succeeds; `None` for a state that ends by itself or chooses.
+    const fn after(&self) -> Option<&After> {
         match self {
-            Self::Task(_) => "Task",
-            Self::Parallel(_) => "Parallel",
-            Self::Pass(_) => "Pass",
-            Self::Succeed(_) => "Succeed",
-            Self::Fail(_) => "Fail",
+            Self::Task(Task { after, .. })
+            | Self::Parallel(Parallel { after, .. })
+            | Self::Map(Map { after, .. })
+            | Self::Pass(Pass { after, .. })
+            | Self::Wait(Wait { after, .. }) => Some(after),
+            Self::Choice(_) | Self::Succeed(_) | Self::Fail(_) => None,
+        }
+    }
+
+    /// Its catchers.
+    fn catchers(&self) -> &[Catcher] {
+        match self {
+            Self::Task(Task { handling, .. }) | Self::Parallel(Parallel { handling, .. }) | Self::Map(Map { handling, .. }) => {
+                &handling.catch
+            }
+            Self::Pass(_) | Self::Choice(_) | Self::Wait(_) | Self::Succeed(_) | Self::Fail(_) => &[],
         }
     }
 
     /// The states that may come after it.
     pub(crate) fn successors(&self) -> Vec<&Name> {
-        let (after, catch): (_, &[Catcher]) = match self {
-            Self::Task(task) => (&task.after, &task.handling.catch),
-            Self::Parallel(parallel) => (&parallel.after, &parallel.handling.catch),
-            Self::Pass(pass) => (&pass.after, &[]),
-            Self::Succeed(_) | Self::Fail(_) => return Vec::new(),
+        let next = self.after().and_then(|after| if let After::Next(next) = after { Some(next) } else { None });
+        let chosen: Vec<&Name> = match self {
+            Self::Choice(choice) => choice.rules.iter().map(|(_, next)| next).chain(&choice.default).collect(),
+            _ => Vec::new(),
         };
-        let next = if let After::Next(next) = after { Some(next) } else { None };
-        next.into_iter().chain(catch.iter().map(|catcher| &catcher.next)).collect()
+        next.into_iter().chain(chosen).chain(self.catchers().iter().map(|catcher| &catcher.next)).collect()
     }
 
     /// Whether a machine may end with this state.
     pub(crate) const fn ends(&self) -> bool {
         match self {
-            Self::Task(Task { after, .. }) | Self::Parallel(Parallel { after, .. }) | Self::Pass(Pass { after, .. }) => {
-                matches!(after, After::End)
-            }
             Self::Succeed(_) | Self::Fail(_) => true,
+            _ => matches!(self.after(), Some(After::End)),
         }
     }
 }

@@ -9,6 +9,10 @@ pub const RUNTIME: &str = "States.Runtime";
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 /// A `ResultPath` that cannot be applied to the input.
 pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// A function of a payload template that cannot take its arguments.
+pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+/// A Choice of which no rule holds, and which has no `Default`.
+pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
 /// The wildcard for everything.
 pub(crate) const ALL: &str = "States.ALL";
 /// The wildcard for every error except [`TIMEOUT`].
@@ -22,9 +26,9 @@ pub(crate) const RESERVED: [&str; 17] = [
     "States.ExceedToleratedFailureThreshold",
     "States.HeartbeatTimeout",
     "States.Http.Socket",
-    "States.IntrinsicFailure",
+    INTRINSIC_FAILURE,
     "States.ItemReaderFailed",
-    "States.NoChoiceMatched",
+    NO_CHOICE_MATCHED,
     "States.ParameterPathFailure",
     "States.Permissions",
     "States.QueryEvaluationError",

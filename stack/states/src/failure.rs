@@ -19,8 +19,13 @@ impl Failure {
         Self { error: Arc::from(error), cause: Arc::from(cause.as_ref()) }
     }
 
+    /// The same, of a state.
+    pub(crate) fn of_state(self, state: &str) -> Self {
+        Self::new(&self.error, format!("An error occurred while executing the state '{state}': {}", self.cause))
+    }
+
     /// An error that no state can handle.
     pub(crate) fn runtime(state: &str, why: &str) -> Self {
-        Self::new(RUNTIME, format!("An error occurred while executing the state '{state}': {why}"))
+        Self::new(RUNTIME, why).of_state(state)
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::definition::Name;
 use crate::failure::Failure;
 
-/// The most events of an execution. Source: Step Functions, service quotas.
+/// The most events of a standard execution. Source: Step Functions, service quotas.
 const MOST_EVENTS: usize = 25_000;
 
 /// JSON as text.
@@ -36,6 +36,12 @@ pub enum Kind {
     Task,
     /// A Parallel.
     Parallel,
+    /// A Map.
+    Map,
+    /// A Choice.
+    Choice,
+    /// A Wait.
+    Wait,
     /// A Pass.
     Pass,
     /// A Succeed.
@@ -77,12 +83,27 @@ pub enum What {
     ParallelSucceeded,
     /// A branch failed, and therefore the state.
     ParallelFailed,
+    /// A Map begins with this many items.
+    MapStarted(usize),
+    /// The states of an item began: the Map's name, and the item's position.
+    IterationStarted(Name, usize),
+    /// They succeeded.
+    IterationSucceeded(Name, usize),
+    /// They failed.
+    IterationFailed(Name, usize),
+    /// They were cancelled because another item failed, or the execution timed out.
+    IterationAborted(Name, usize),
+    /// The states succeeded for all items.
+    MapSucceeded,
+    /// They failed for an item, and therefore the state.
+    MapFailed,
 }
 
 /// The history of one execution.
 #[derive(Debug)]
 pub struct History {
     began: Instant,
+    most: usize,
     inner: Mutex<Inner>,
 }
 
@@ -99,9 +120,14 @@ impl Default for History {
 }
 
 impl History {
-    /// An empty history, which begins now.
+    /// An empty history of a standard execution, which begins now.
     pub fn begin() -> Self {
-        Self { began: Instant::now(), inner: Mutex::default() }
+        Self { began: Instant::now(), most: MOST_EVENTS, inner: Mutex::default() }
+    }
+
+    /// The same of an express execution, whose events have no limit.
+    pub fn unlimited() -> Self {
+        Self { most: usize::MAX, ..Self::begin() }
     }
 
     /// The events so far.
@@ -133,7 +159,7 @@ impl History {
 
     /// Whether the execution has reached the limit.
     pub(crate) fn is_full(&self) -> bool {
-        self.inner().events.len() >= MOST_EVENTS
+        self.inner().events.len() >= self.most
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -1,8 +1,11 @@
-//! Where a value is read from: a path, or one of the functions `States.Format`,
-//! `States.JsonToString`, `States.StringToJson`. Source: developer guide, "Intrinsic functions".
+//! Where a value is read from: a path, or a function such as `States.Format`. Source: developer
+//! guide, "Intrinsic functions".
 
 use serde_json::Value;
 
+use crate::error_equals::{INTRINSIC_FAILURE, RUNTIME};
+use crate::failure::Failure;
+use crate::functions::Function;
 use crate::path::{Path, Scope};
 
 /// The deepest nesting of intrinsic functions. Source: developer guide, "Intrinsic functions".
@@ -17,10 +20,8 @@ pub enum Source {
     Path(Path),
     /// `States.Format`: the text before the first `{}`, and each argument with the text after it.
     Format(String, Vec<(Source, String)>),
-    /// `States.JsonToString`.
-    JsonToString(Box<Source>),
-    /// `States.StringToJson`.
-    StringToJson(Box<Source>),
+    /// Another function with its arguments.
+    Call(Function, Vec<Source>),
 }
 
 impl Source {
@@ -43,12 +44,14 @@ impl Source {
     /// The value.
     ///
     /// # Errors
-    /// If a path has no value or a function cannot take its arguments; with Step Functions'
-    /// message.
-    pub(crate) fn take(&self, scope: &Scope<'_>) -> Result<Value, String> {
+    /// If a path has no value, or a function cannot take its arguments; with Step Functions' error
+    /// and message.
+    pub(crate) fn take(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
-            Self::Path(path) => path.find(scope).cloned().ok_or_else(|| format!("the JSONPath `{path}` could not be found in the input")),
+            Self::Path(path) => {
+                path.find(scope).ok_or_else(|| Failure::new(RUNTIME, format!("The JSONPath '{path}' could not be found in the input.")))
+            }
             Self::Format(before, arguments) => {
                 let mut out = before.clone();
                 for (argument, after) in arguments {
@@ -56,20 +59,18 @@ impl Source {
                         Value::String(text) => out.push_str(&text),
                         value @ (Value::Null | Value::Bool(_) | Value::Number(_)) => out.push_str(&value.to_string()),
                         Value::Array(_) | Value::Object(_) => {
-                            return Err(
-                                "`States.Format` takes texts, numbers, booleans and null, and was given a list or an object".to_owned()
-                            );
+                            let why = "`States.Format` takes texts, numbers, booleans and null, and was given a list or an object";
+                            return Err(Failure::new(INTRINSIC_FAILURE, why));
                         }
                     }
                     out.push_str(after);
                 }
                 Ok(Value::String(out))
             }
-            Self::JsonToString(argument) => Ok(Value::String(argument.take(scope)?.to_string())),
-            Self::StringToJson(argument) => {
-                let value = argument.take(scope)?;
-                let text = value.as_str().ok_or("`States.StringToJson` takes a text, and was given something else")?;
-                serde_json::from_str(text).map_err(|error| format!("`States.StringToJson` was given a text that is no JSON: {error}"))
+            Self::Call(function, arguments) => {
+                let arguments = arguments.iter().map(|argument| argument.take(scope)).collect::<Result<Vec<_>, _>>()?;
+                let called = function.call(&arguments, scope.chance);
+                called.map_err(|why| Failure::new(INTRINSIC_FAILURE, format!("`{}` {why}", function.name())))
             }
         }
     }
@@ -177,16 +178,16 @@ impl<'a> Reader<'a> {
 }
 
 fn made(name: &str, arguments: Vec<Source>) -> Result<Source, String> {
-    let one = |mut arguments: Vec<Source>| match (arguments.pop(), arguments.len()) {
-        (Some(argument), 0) => Ok(Box::new(plain(argument))),
-        _ => Err(format!("found `{name}` with another number of arguments than one")),
-    };
-    match name {
-        "States.Format" => format(arguments),
-        "States.JsonToString" => one(arguments).map(Source::JsonToString),
-        "States.StringToJson" => one(arguments).map(Source::StringToJson),
-        _ => Err(format!("found `{name}`, there are: States.Format, States.JsonToString, States.StringToJson")),
+    if name == "States.Format" {
+        return format(arguments);
     }
+    let function = Function::read(name)?;
+    let (least, most) = function.arguments();
+    if !(least..=most).contains(&arguments.len()) {
+        let expected = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        return Err(format!("found `{name}` with {} arguments, expected {expected}", arguments.len()));
+    }
+    Ok(Source::Call(function, arguments.into_iter().map(plain).collect()))
 }
 
 /// A text in which `{}` has no meaning: its escapes are resolved.
@@ -242,10 +243,11 @@ mod tests {
 
     use super::*;
 
-    fn take(text: &str) -> Result<Value, String> {
-        let (input, context) =
-            (json!({"a": "A", "n": 1.5, "o": {"x": [1]}, "t": "{\"y\":2}", "b,c)": "z"}), json!({"Execution": {"Name": "e"}}));
-        Source::read(text)?.take(&Scope { input: &input, context: &context })
+    fn take(text: &str) -> Result<Value, Failure> {
+        let input = json!({"a": "A", "n": 1.5, "o": {"x": [1]}, "t": "{\"y\":2}", "b,c)": "z"});
+        let (context, chance) = (json!({"Execution": {"Name": "e"}}), crate::chance::Chance::of("e"));
+        let source = Source::read(text).map_err(|why| Failure::new("unread", why))?;
+        source.take(&Scope { input: &input, context: &context, chance: &chance })
     }
 
     #[test]
@@ -261,6 +263,8 @@ mod tests {
             ("States.StringToJson($.t)", json!({"y": 2})),
             ("States.JsonToString( States.StringToJson( $.t ) )", json!("{\"y\":2}")),
             ("States.JsonToString('\\{')", json!("\"{\"")),
+            ("States.Array(1, 'two', $.o, States.Array())", json!([1, "two", {"x": [1]}, []])),
+            ("States.ArrayLength($..x)", json!(1)),
         ] {
             assert_eq!(take(text), Ok(value), "{text}");
         }
@@ -281,10 +285,12 @@ mod tests {
             "States.Format('x",
             "States.Format('x' 'y')",
             "States.Format('{}', x)",
-            "States.Format('{}', $..a)",
+            "States.Format('{}', $..)",
             "States.JsonToString()",
             "States.JsonToString($.a, $.n)",
-            "States.UUID()",
+            "States.UUID(1)",
+            "States.Uuid()",
+            "States.Hash($.a)",
             "States.JsonToString($.a) x",
             "States.JsonToString({})",
             &deep,
@@ -295,14 +301,14 @@ mod tests {
 
     #[test]
     fn invalid_arguments_are_an_error_and_not_a_text() {
-        for text in [
-            "$.nothing",
-            "States.Format('{}', $.o)",
-            "States.StringToJson($.n)",
-            "States.StringToJson($.a)",
-            "States.JsonToString($.nothing)",
+        for (text, error) in [
+            ("$.nothing", RUNTIME),
+            ("States.JsonToString($.nothing)", RUNTIME),
+            ("States.Format('{}', $.o)", INTRINSIC_FAILURE),
+            ("States.StringToJson($.n)", INTRINSIC_FAILURE),
+            ("States.StringToJson($.a)", INTRINSIC_FAILURE),
         ] {
-            assert!(take(text).is_err(), "{text}");
+            assert_eq!(&*take(text).unwrap_err().error, error, "{text}");
         }
     }
 }

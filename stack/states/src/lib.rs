@@ -1,14 +1,18 @@
-//! State machines in a subset of the Amazon States Language (JSONPath). A definition is accepted as
+//! State machines in the Amazon States Language (JSONPath). A definition is accepted as
 //! a whole or refused with all complaints at once, and runs with any implementation of its tasks.
 //! Nothing here touches a file or a socket; the only clock is tokio's.
 //!
-//! It supports Task, Parallel, Pass, Succeed and Fail, with what they need. Anything else is
-//! refused, never ignored. Sources: the Amazon States Language (states-language.net/spec.html) and
+//! It supports every state of JSONPath machines, with inline Maps. What it does not support is told
+//! apart from what is wrong, and neither is ignored. Sources: the Amazon States Language (states-language.net/spec.html) and
 //! the AWS Step Functions developer guide, where the two differ.
 
+mod chance;
+mod choice;
 mod definition;
 mod error_equals;
 mod failure;
+mod filter;
+mod functions;
 mod history;
 mod intrinsic;
 mod path;
@@ -17,11 +21,16 @@ mod read;
 mod retry;
 mod run;
 
+pub use choice::{Check, Operand, Relation, Test, Type};
 pub use definition::{
-    After, Catcher, Definition, Fail, Flow, Handling, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task,
+    After, Catcher, Choice, Definition, Fail, Flow, Given, Handling, Map, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State,
+    Succeed, Task, Until, Wait,
 };
-pub use error_equals::{DATA_LIMIT_EXCEEDED, ErrorEquals, RESULT_PATH_MATCH_FAILURE, RUNTIME, TIMEOUT};
+pub use error_equals::{
+    DATA_LIMIT_EXCEEDED, ErrorEquals, INTRINSIC_FAILURE, NO_CHOICE_MATCHED, RESULT_PATH_MATCH_FAILURE, RUNTIME, TIMEOUT,
+};
 pub use failure::Failure;
+pub use functions::Function;
 pub use history::{Event, History, Kind, Text, What};
 pub use intrinsic::Source;
 pub use path::Path;

@@ -4,6 +4,7 @@
 use faults::Complaint;
 use serde_json::{Map, Value};
 
+use crate::failure::Failure;
 use crate::intrinsic::Source;
 use crate::path::Scope;
 
@@ -38,15 +39,15 @@ impl Payload {
     /// The filled template.
     ///
     /// # Errors
-    /// If a path has no value or a function cannot take its arguments; with Step Functions'
-    /// message.
-    pub(crate) fn fill(&self, scope: &Scope<'_>) -> Result<Value, String> {
+    /// If a path has no value or a function cannot take its arguments; with Step Functions' error
+    /// and message.
+    pub(crate) fn fill(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
             Self::Taken(source) => source.take(scope)?,
             Self::Object(fields) => {
                 let filled = fields.iter().map(|(key, payload)| Ok((key.clone(), payload.fill(scope)?)));
-                Value::Object(filled.collect::<Result<Map<_, _>, String>>()?)
+                Value::Object(filled.collect::<Result<Map<_, _>, Failure>>()?)
             }
             Self::List(list) => Value::Array(list.iter().map(|payload| payload.fill(scope)).collect::<Result<_, _>>()?),
         })
@@ -102,12 +103,13 @@ mod tests {
         let (payload, complaints) = read(&template);
         assert_eq!(complaints, Vec::<String>::new());
         let (input, context) = (json!({"x": "v", "y": [1, 2]}), json!({"Execution": {"Name": "n"}}));
-        let filled = payload.fill(&Scope { input: &input, context: &context }).unwrap();
+        let chance = crate::chance::Chance::of("e");
+        let filled = payload.fill(&Scope { input: &input, context: &context, chance: &chance }).unwrap();
         assert_eq!(filled, json!({"a": 1, "b": "v", "c": {"d": "n", "e": [{"f": 2}, "$.y"]}, "g": "v!", "$": 2}));
         assert_eq!((payload.literal("a"), payload.literal("b"), payload.keys().count()), (Some(&json!(1)), None, 5));
         let nothing = json!({});
-        let error = payload.fill(&Scope { input: &nothing, context: &context }).unwrap_err();
-        assert!(error.contains("$['x']"), "{error}");
+        let failure = payload.fill(&Scope { input: &nothing, context: &context, chance: &chance }).unwrap_err();
+        assert!(failure.cause.contains("$['x']"), "{failure:?}");
     }
 
     #[test]

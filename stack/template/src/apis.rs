@@ -69,6 +69,16 @@ pub enum ApiKind {
     Http,
 }
 
+impl ApiKind {
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "REST API",
+            Self::Http => "HTTP API",
+        }
+    }
+}
+
 /// Who may call a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorizer {
@@ -172,6 +182,11 @@ impl Route {
         let method = method.map(str::to_owned);
         Self { resource: resource.into(), method, integration, authorizer: None, scopes: Vec::new(), key_required: false }
     }
+
+    /// Its method; `ANY` for every one.
+    pub fn method_name(&self) -> &str {
+        self.method.as_deref().unwrap_or("ANY")
+    }
 }
 
 /// What answers a method.
@@ -205,6 +220,15 @@ impl Integration {
         match self {
             Self::Function { name, .. } => Some(name),
             Self::Mock { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Integration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function { name, .. } => f.write_str(name),
+            Self::Mock { status, .. } => write!(f, "a fixed answer, {status}"),
         }
     }
 }

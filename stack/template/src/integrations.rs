@@ -67,33 +67,46 @@ impl Resource {
     }
 }
 
-/// What is wrong with the tasks of a machine, as far as that is known without running it.
-pub fn complaints(definition: &Definition) -> Vec<Complaint> {
-    let mut complaints = Vec::new();
-    for (name, task) in definition.tasks() {
-        complaints.extend(task_complaints(task).into_iter().map(|complaint| complaint.within(name)));
-    }
-    complaints
+/// What was found in the tasks of a machine, each with its state.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What Step Functions would refuse too.
+    pub wrong: Vec<Complaint>,
+    /// What is not served here.
+    pub not_served: Vec<Complaint>,
 }
 
-fn task_complaints(task: &Task) -> Vec<Complaint> {
+/// What is wrong with the tasks of a machine and what is not served, as far as that is known without
+/// running it.
+pub fn findings(definition: &Definition) -> Findings {
+    let mut findings = Findings::default();
+    for (name, task) in definition.tasks() {
+        let Findings { wrong, not_served } = of_task(task);
+        findings.wrong.extend(wrong.into_iter().map(|complaint| complaint.within(name)));
+        findings.not_served.extend(not_served.into_iter().map(|complaint| complaint.within(name)));
+    }
+    findings
+}
+
+fn of_task(task: &Task) -> Findings {
+    let mut findings = Findings::default();
     let Some(resource) = Resource::read(&task.resource) else {
-        let what = format!(
-            "found `{}`, there are: the ARN of a function, arn:aws:states:::lambda:invoke, arn:aws:states:::sqs:sendMessage, arn:aws:states:::sns:publish",
-            task.resource
-        );
-        return vec![Complaint::new("Resource", what)];
+        let served =
+            "the ARN of a function, arn:aws:states:::lambda:invoke, arn:aws:states:::sqs:sendMessage, arn:aws:states:::sns:publish";
+        let what = Complaint::new("Resource", format!("found `{}`, there are: {served}", task.resource));
+        // Whether a function's ARN is complete is known; of the integrations there are hundreds.
+        let is_arn = task.resource.starts_with("arn:aws:states:");
+        (if is_arn { &mut findings.not_served } else { &mut findings.wrong }).push(what);
+        return findings;
     };
-    let Some((needed, allowed)) = resource.parameters() else { return Vec::new() };
+    let Some((needed, allowed)) = resource.parameters() else { return findings };
     let keys: Vec<&str> = task.shaping.parameters.iter().flat_map(Payload::keys).collect();
-    let missing = needed.iter().filter(|key| !keys.contains(*key)).map(|key| Complaint::new(format!("Parameters.{key}"), "found none"));
+    let of = |key: &str, what: String| Complaint::new(format!("Parameters.{key}"), what);
+    findings.wrong.extend(needed.iter().filter(|key| !keys.contains(*key)).map(|key| of(key, "found none".to_owned())));
     let known = || needed.iter().chain(allowed).copied().collect::<Vec<_>>().join(", ");
     let unknown = keys.iter().filter(|key| !needed.contains(*key) && !allowed.contains(*key));
-    missing
-        .chain(
-            unknown.map(|key| Complaint::new(format!("Parameters.{key}"), format!("this is not understood here, there are: {}", known()))),
-        )
-        .collect()
+    findings.not_served.extend(unknown.map(|key| of(key, format!("this parameter is not served here, there are: {}", known()))));
+    findings
 }
 
 /// What the tasks of a machine need, each with its state, as far as it is literal and not taken
@@ -143,17 +156,24 @@ mod tests {
     }
 
     #[test]
-    fn a_task_with_a_missing_field_is_reported_with_its_state() {
+    fn what_is_wrong_with_a_task_and_what_is_not_served_is_told_apart() {
         let send = "arn:aws:states:::sqs:sendMessage";
-        for (resource, parameters, expected) in [
-            ("arn:aws:states:::sns:publish.sync", None, vec!["T.Resource"]),
-            (send, None, vec!["T.Parameters.QueueUrl", "T.Parameters.MessageBody"]),
-            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$", "DelaySeconds": 1})), vec!["T.Parameters.DelaySeconds"]),
-            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$"})), vec![]),
-            ("arn:aws:lambda:us-east-1:1:function:f", Some(json!({"anything": 1})), vec![]),
+        for (resource, parameters, wrong, not_served) in [
+            ("arn:aws:states:::sns:publish.waitForTaskToken", None, vec![], vec!["T.Resource"]),
+            ("arn:aws:states:::dynamodb:putItem", None, vec![], vec!["T.Resource"]),
+            ("f", None, vec!["T.Resource"], vec![]),
+            (send, None, vec!["T.Parameters.QueueUrl", "T.Parameters.MessageBody"], vec![]),
+            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$", "DelaySeconds": 1})), vec![], vec!["T.Parameters.DelaySeconds"]),
+            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$"})), vec![], vec![]),
+            ("arn:aws:lambda:us-east-1:1:function:f", Some(json!({"anything": 1})), vec![], vec![]),
         ] {
-            let found: Vec<_> = complaints(&machine(resource, parameters.clone())).into_iter().map(|complaint| complaint.key).collect();
-            assert_eq!(found, expected, "{resource} {parameters:?}");
+            let found = findings(&machine(resource, parameters.clone()));
+            let keys = |all: Vec<Complaint>| all.into_iter().map(|complaint| complaint.key).collect::<Vec<_>>();
+            assert_eq!(
+                (keys(found.wrong), keys(found.not_served)),
+                (wrong.into_iter().map(str::to_owned).collect(), not_served.into_iter().map(str::to_owned).collect()),
+                "{resource} {parameters:?}"
+            );
         }
     }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use crate::parameter_names;
+
 /// The file's name. Source: AWS SAM CLI, configuration file.
 const NAME: &str = "samconfig.toml";
 
@@ -51,6 +53,24 @@ pub fn read(folder: &Path, environment: Option<&str>) -> Result<BTreeMap<String,
         Err(why) => return Err(ConfigError::Unreadable(why)),
     };
     parameters(&text, environment)
+}
+
+/// The parameters of a template that differ from their defaults: those that are `given`, then those of
+/// the file, of which SAM takes only those that the template declares.
+///
+/// # Errors
+/// As [`read`].
+pub fn gathered(
+    template: &str,
+    folder: &Path,
+    environment: Option<&str>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let declared = parameter_names(template);
+    let mut all = read(folder, environment)?;
+    all.retain(|name, _| declared.contains(name));
+    all.extend(given.clone());
+    Ok(all)
 }
 
 fn parameters(text: &str, environment: Option<&str>) -> Result<BTreeMap<String, String>, ConfigError> {
@@ -164,5 +184,12 @@ mod tests {
         for place in [folder.path(), &built] {
             assert_eq!(read(place, None).unwrap()["A"], "1", "{}", place.display());
         }
+        let all = |template: &str, given: &[(&str, &str)]| {
+            let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            gathered(template, folder.path(), None, &given).unwrap().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(all("Parameters: {A: {}}", &[("B", "2")]), [("A".into(), "1".into()), ("B".into(), "2".into())]);
+        assert_eq!(all("Parameters: {A: {}}", &[("A", "3")]), [("A".into(), "3".into())]);
+        assert_eq!(all("Resources: {}", &[]), []);
     }
 }

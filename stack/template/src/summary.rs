@@ -1,8 +1,8 @@
 //! What of a template is served, in lines for people.
 
 use crate::Template;
-use crate::apis::{Api, ApiKind, Integration, Route};
-use crate::blueprint::{Blueprint, Code, Function, Mapping, Runtime, Schedule, Source, Target, Trigger};
+use crate::apis::{Api, Route};
+use crate::blueprint::{Blueprint, Bucket, Code, Function, Mapping, Runtime, Schedule, Source, Target, Trigger};
 
 /// What there is of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub fn summary(template: &Template) -> Vec<Part> {
     let parts = [
         ("functions", functions.iter().map(function).collect()),
         ("routes", template.apis.iter().flat_map(routes).collect()),
-        ("event sources", mappings.iter().map(mapping).collect()),
+        ("event sources", mappings.iter().map(mapping).chain(buckets.iter().flat_map(notifications)).collect()),
         ("queues", named(&mut queues.iter().map(|queue| &queue.name))),
         ("topics", named(&mut topics.iter().map(|topic| &topic.name))),
         ("subscriptions", subscriptions.iter().map(|one| format!("{} -> {}", one.topic, target(&one.to))).collect()),
@@ -30,7 +30,7 @@ pub fn summary(template: &Template) -> Vec<Part> {
         ("data streams", named(&mut data_streams.iter().map(|stream| &stream.name))),
         ("event buses", named(&mut buses.iter().map(|bus| &bus.name))),
         ("rules", rules.iter().map(|rule| format!("{}: {}", rule.name, trigger(&rule.trigger))).collect()),
-        ("state machines", named(&mut machines.iter().map(|machine| &machine.name))),
+        ("state machines", named(&mut machines.iter().filter(|machine| machine.definition.is_ok()).map(|machine| &machine.name))),
         ("user pools", named(&mut pools.iter().map(|pool| &pool.name))),
         ("policy stores", policy_stores.clone()),
         ("alarms", named(&mut alarms.iter().map(|alarm| &alarm.name))),
@@ -43,33 +43,26 @@ pub fn summary(template: &Template) -> Vec<Part> {
 }
 
 fn function(function: &Function) -> String {
-    let runtime = match &function.runtime {
-        Runtime::Managed(managed) => format!("{}, handler {}", managed.name(), function.handler),
-        Runtime::Provided => "provided".to_owned(),
-    };
+    let handler = if matches!(function.runtime, Runtime::Managed(_)) { format!(", handler {}", function.handler) } else { String::new() };
     let code = match &function.code {
         Code::Binary(name) => format!("the binary {name}"),
         Code::Path(path) => format!("code in {path}"),
         Code::Inline(text) => format!("{} characters of code in the template", text.chars().count()),
+        Code::Missing => "not on this machine: every invocation fails".to_owned(),
     };
     let address = if function.url.is_some() { ", with a URL" } else { "" };
-    format!("{}: {runtime}, {code}{address}", function.name)
+    format!("{}: {}{handler}, {code}{address}", function.name, function.runtime.name())
 }
 
 fn routes(api: &Api) -> Vec<String> {
-    let kind = match api.kind {
-        ApiKind::Rest => "REST API",
-        ApiKind::Http => "HTTP API",
-    };
-    let line = |route: &Route| {
-        let to = match &route.integration {
-            Integration::Function { name, .. } => name.clone(),
-            Integration::Mock { status, .. } => format!("a fixed answer, {status}"),
-        };
-        let guard = route.authorizer.as_ref().map(|name| format!(", authorizer {name}")).unwrap_or_default();
-        format!("{} {} -> {to} ({kind} {}, stage {}{guard})", route.method.as_deref().unwrap_or("ANY"), route.resource, api.name, api.stage)
-    };
+    let line = |route: &Route| format!("{} ({} {}, stage {})", self::route(route, ""), api.kind.name(), api.name, api.stage);
     api.routes.iter().map(line).collect()
+}
+
+/// A route at the address of its API: method, address, and what answers.
+pub fn route(route: &Route, base: &str) -> String {
+    let guard = route.authorizer.as_ref().map(|name| format!(", authorizer {name}")).unwrap_or_default();
+    format!("{} {base}{} -> {}{guard}", route.method_name(), route.resource, route.integration)
 }
 
 fn mapping(mapping: &Mapping) -> String {
@@ -81,7 +74,12 @@ fn mapping(mapping: &Mapping) -> String {
     format!("{source} -> {}", mapping.function)
 }
 
-fn target(target: &Target) -> String {
+fn notifications(bucket: &Bucket) -> impl Iterator<Item = String> {
+    bucket.notifies.iter().map(|notification| format!("bucket {}, {} -> {}", bucket.name, notification.event, target(&notification.to)))
+}
+
+/// What gets something: its kind and its name.
+pub fn target(target: &Target) -> String {
     let kind = match target {
         Target::Function(_) => "function",
         Target::Queue(_) => "queue",
@@ -94,7 +92,8 @@ fn target(target: &Target) -> String {
     format!("{kind} {}", target.name())
 }
 
-fn trigger(trigger: &Trigger) -> String {
+/// What makes a rule run.
+pub fn trigger(trigger: &Trigger) -> String {
     let schedule = |schedule: &Schedule| match schedule {
         Schedule::Every(time) => format!("every {} s", time.as_secs()),
         Schedule::Cron(fields) => format!("cron {fields}"),
@@ -135,7 +134,7 @@ Resources:
         let parts = summary(&template);
         let lines = |title: &str| parts.iter().find(|part| part.title == title).map(|part| part.lines.join("; ")).unwrap();
         assert!(lines("functions").starts_with("hello: python3.13, handler app.handler, code in hello/"), "{parts:?}");
-        assert!(lines("routes").starts_with("GET /hello -> hello (REST API Api, stage dev"), "{parts:?}");
+        assert!(lines("routes").starts_with("GET /hello -> hello (REST API Api, stage dev)"), "{parts:?}");
         assert_eq!((lines("queues").as_str(), lines("event sources").as_str()), ("orders", "queue orders -> hello"));
         assert!(!parts.iter().any(|part| part.title == "tables"));
     }

@@ -259,3 +259,81 @@ proptest! {
         let _ = read(&text, &[]);
     }
 }
+
+#[test]
+fn a_machine_that_is_not_served_is_a_notice_and_the_stack_starts() {
+    let text = r#"
+Resources:
+  Later:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: later
+      RoleArn: arn:aws:iam::123456789012:role/r
+      Definition: {QueryLanguage: JSONata, StartAt: A, States: {A: {Type: Succeed, Output: "{% $states.input %}"}}}
+  Waits:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: waits
+      RoleArn: arn:aws:iam::123456789012:role/r
+      Definition: {StartAt: A, States: {A: {Type: Task, Resource: "arn:aws:states:::ecs:runTask.sync", End: true}}}
+  Now:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: now
+      StateMachineType: EXPRESS
+      RoleArn: arn:aws:iam::123456789012:role/r
+      Definition: {StartAt: A, States: {A: {Type: Wait, Seconds: 1, End: true}}}
+  Files:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: files
+      NotificationConfiguration: {QueueConfigurations: [{Event: "s3:ObjectCreated:*", Queue: !GetAtt Jobs.Arn}]}
+  Jobs: {Type: AWS::SQS::Queue, Properties: {QueueName: jobs}}
+"#;
+    let template = read(text, &[]).unwrap();
+    let told: Vec<_> = template.notices.iter().map(Notice::to_string).collect();
+    assert!(told[0].starts_with("Later: the state machine `later` cannot be started here: ") && told[0].contains("JSONata"), "{told:?}");
+    assert!(
+        told[1].starts_with("Waits: the state machine `waits` cannot be started here: ") && told[1].contains("ecs:runTask.sync"),
+        "{told:?}"
+    );
+    let served: Vec<_> = template.blueprint.machines.iter().map(|machine| (machine.name.as_str(), machine.definition.is_ok())).collect();
+    assert_eq!(served, [("later", false), ("waits", false), ("now", true)]);
+    assert_eq!(told.len(), 2);
+    let parts = template::summary::summary(&template);
+    let lines = |title: &str| parts.iter().find(|part| part.title == title).unwrap().lines.clone();
+    assert_eq!(lines("state machines"), ["now"]);
+    assert_eq!(lines("event sources"), ["bucket files, s3:ObjectCreated:* -> queue jobs"]);
+    assert_eq!(template.strict().unwrap_err().refusals.len(), 2);
+    let wrong = text.replace("QueryLanguage: JSONata, ", "").replace(", Output: \"{% $states.input %}\"", ", Surprise: 1");
+    let refused = read(&wrong, &[]).unwrap_err().to_string();
+    assert!(refused.contains("Surprise"), "{refused}");
+}
+
+#[test]
+fn a_function_that_cannot_run_here_exists_all_the_same() {
+    let text = r#"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Old:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: old
+      Runtime: java21
+      Handler: a.B
+      CodeUri: old/
+      Events:
+        Get: {Type: Api, Properties: {Path: /old, Method: get}}
+        Work: {Type: SQS, Properties: {Queue: !GetAtt Jobs.Arn}}
+  Boxed:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: boxed, PackageType: Image, ImageUri: "123456789012.dkr.ecr.us-east-1.amazonaws.com/boxed:1"}
+  Jobs: {Type: AWS::SQS::Queue, Properties: {QueueName: jobs, VisibilityTimeout: 30}}
+"#;
+    let template = read(text, &[]).unwrap();
+    let functions: Vec<_> = template.blueprint.functions.iter().map(|it| (it.name.as_str(), it.runtime.name())).collect();
+    assert_eq!(functions, [("old", "java21"), ("boxed", "a container image")]);
+    assert_eq!((template.apis[0].routes.len(), template.blueprint.mappings.len()), (1, 1), "what invokes it is there");
+    let told: Vec<_> = template.notices.iter().map(Notice::to_string).collect();
+    assert!(told.len() == 2 && told.iter().all(|notice| notice.contains("every invocation of the function fails")), "{told:?}");
+}

@@ -17,7 +17,7 @@ use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::LateInvoke;
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Blueprint, Bucket, Receipt};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -46,7 +46,7 @@ impl Stage {
         let receipt = Receipt { bucket: INCOMING.into(), prefix: String::new() };
         let settings = Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], senders: vec![SENDER.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),

@@ -20,7 +20,7 @@ use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Blueprint, Table, UserPool, View};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -65,7 +65,7 @@ impl Stage {
         let records = Table { expires_by: Some("ttl".to_owned()), streams: Some(View::Both), ..table(TABLE, "sub") };
         let services = start(Settings {
             seed: Seed { users: [(POOL.to_owned(), (0..members).map(user).collect())].into(), ..Seed::default() },
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![records, table(DISABLES_TABLE, "id")], pools: vec![pool], ..Blueprint::default() },
             invoke: invoke.clone(),

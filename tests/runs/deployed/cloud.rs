@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Publishing, Scripted, Settling, serve};
 use faults::Entry;
 use run_folder::{Compressed, RunFolder};
-use stack::deliver::ToNowhere;
+use stack::deliver::Deliver;
 use stack::guard;
 use stack::platform::{Code, Function, Platform, Settings};
 use template::apis::{Api, ApiKind, Route};
@@ -294,7 +294,7 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
         marker: marker.to_owned(),
         ledger,
         compressed: Compressed::default(),
-        deliver: Arc::new(ToNowhere),
+        deliver: Deliver::default(),
         namespace: None,
     }
 }

@@ -15,7 +15,7 @@ use self::record::{Condition, Done};
 use super::functions::Functions;
 use super::invocation::{Invocation, InvokeError, Invoked};
 use crate::Compressed;
-use crate::deliver::{Deliver, Letter};
+use crate::deliver::{Deliver, Delivery};
 
 /// The waits before the retries of a failed event. Source: Lambda, "How Lambda handles errors and
 /// retries with asynchronous invocation": one minute before the second attempt, two before the
@@ -32,7 +32,7 @@ const LIFE: Duration = Duration::from_secs(6 * 3600);
 #[derive(Debug)]
 pub(crate) struct Asynchronous {
     compressed: Compressed,
-    deliver: Arc<dyn Deliver>,
+    deliver: Deliver,
     under_way: Mutex<JoinSet<()>>,
 }
 
@@ -55,7 +55,7 @@ struct Ended {
 
 impl Asynchronous {
     /// No events yet. The waits between attempts are compressed like a queue's.
-    pub(crate) fn new(compressed: Compressed, deliver: Arc<dyn Deliver>) -> Self {
+    pub(crate) fn new(compressed: Compressed, deliver: Deliver) -> Self {
         Self { compressed, deliver, under_way: Mutex::default() }
     }
 
@@ -97,7 +97,7 @@ impl Accepted {
         if let Some(ended) = self.attempts(&functions, compressed).await
             && let Some(functions) = functions.upgrade()
         {
-            self.tell(&functions, &ended).await;
+            self.tell(&functions, &ended);
         }
     }
 
@@ -157,7 +157,7 @@ impl Accepted {
     }
 
     /// Tells the destination, and the dead-letter queue besides.
-    async fn tell(&self, functions: &Arc<Functions>, ended: &Ended) {
+    fn tell(&self, functions: &Arc<Functions>, ended: &Ended) {
         let Some(pool) = functions.pools.get(&self.function) else { return };
         let deployed = &pool.deployed;
         let settings = &deployed.function.asynchronous;
@@ -175,23 +175,24 @@ impl Accepted {
         };
         let failed = ended.condition != Condition::Success;
         let destination = if failed { &settings.on_failure } else { &settings.on_success };
-        let letters = destination.iter().map(|to| (to, done.record()));
-        for (to, letter) in letters.chain(settings.dead_letters.iter().filter(|_| failed).map(|to| (to, done.dead_letter()))) {
-            if let Err(why) = self.hand_on(functions, to, letter).await {
+        let told = destination.iter().map(|to| (to, done.record(to)));
+        for (to, delivery) in told.chain(settings.dead_letters.iter().filter(|_| failed).map(|to| (to, done.dead_letter()))) {
+            if let Err(why) = self.hand_on(functions, to, &delivery) {
                 deployed.log.write(format!("brownout: what became of event {} went nowhere: {why}\n", self.request_id).as_bytes());
             }
         }
     }
 
-    async fn hand_on(&self, functions: &Arc<Functions>, to: &Target, letter: Letter) -> Result<(), String> {
+    fn hand_on(&self, functions: &Arc<Functions>, to: &Target, delivery: &Delivery) -> Result<(), String> {
         match to {
             Target::Function(name) => {
                 let (name, qualifier) = super::names::reference(name);
                 let qualifier = qualifier.map(str::to_owned);
-                let accepted = Asynchronous::accept(functions, name, qualifier, Bytes::from(letter.body), self.trace.clone(), None);
+                let accepted =
+                    Asynchronous::accept(functions, name, qualifier, Bytes::from(delivery.body.clone()), self.trace.clone(), None);
                 accepted.map_err(|why| why.to_string())
             }
-            other => functions.asynchronous.deliver.deliver(other, letter).await.map_err(|why| why.to_string()),
+            other => functions.asynchronous.deliver.deliver(other, delivery).map_err(|why| why.to_string()),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::deliver::Letter;
+use crate::deliver::Delivery;
+use crate::platform::names;
+use template::blueprint::Target;
 
 /// The most of an error message in a dead-letter queue. Source: as above, "Adding a dead-letter
 /// queue": the first 1 KB.
@@ -51,12 +53,22 @@ pub(super) struct Done<'a> {
 }
 
 impl Done<'_> {
-    fn letter(&self, body: String, attributes: Vec<(&'static str, Value)>) -> Letter {
-        Letter { function: self.function.to_owned(), body, attributes, succeeded: self.condition == Condition::Success }
+    /// For a destination, in its form.
+    pub(super) fn record(&self, to: &Target) -> Delivery {
+        let record = self.told();
+        match to {
+            Target::Bus(_) => {
+                let kind = if self.condition == Condition::Success { "Success" } else { "Failure" };
+                let kind = format!("Lambda Function Invocation Result - {kind}");
+                Delivery::of(json!({ "source": "lambda", "detail-type": kind, "detail": record }).to_string())
+            }
+            Target::Bucket(_) => Delivery { about: Some(key(self.function)), ..Delivery::of(record.to_string()) },
+            _ => Delivery::of(record.to_string()),
+        }
     }
 
-    /// For a destination.
-    pub(super) fn record(&self) -> Letter {
+    /// What became of the event.
+    fn told(&self) -> Value {
         let mut record = json!({
             "version": "1.0",
             "timestamp": dates::milliseconds(SystemTime::now()),
@@ -76,23 +88,30 @@ impl Done<'_> {
             record.insert("responseContext".to_owned(), context);
             record.insert("responsePayload".to_owned(), read(payload));
         }
-        self.letter(record.to_string(), Vec::new())
+        record
     }
 
     /// For a dead-letter queue: the event itself.
-    pub(super) fn dead_letter(&self) -> Letter {
+    pub(super) fn dead_letter(&self) -> Delivery {
         let (code, message) = match self.answer {
             Some((payload, _)) => ("200", read(payload).get("errorMessage").and_then(Value::as_str).unwrap_or_default().to_owned()),
             None => ("429", "Rate Exceeded.".to_owned()),
         };
-        let mut attributes =
-            vec![("RequestID", Letter::attribute("String", self.request_id)), ("ErrorCode", Letter::attribute("Number", code))];
+        let attribute = |name: &str, kind: &str, value: &str| (name.to_owned(), json!({ "DataType": kind, "StringValue": value }));
+        let mut attributes = vec![attribute("RequestID", "String", self.request_id), attribute("ErrorCode", "Number", code)];
         // A message may have no empty attribute.
         if let Some(message) = message.get(..message.floor_char_boundary(LONGEST_ERROR)).filter(|message| !message.is_empty()) {
-            attributes.push(("ErrorMessage", Letter::attribute("String", message)));
+            attributes.push(attribute("ErrorMessage", "String", message));
         }
-        self.letter(String::from_utf8_lossy(self.event).into_owned(), attributes)
+        Delivery { attributes: attributes.into_iter().collect(), ..Delivery::of(String::from_utf8_lossy(self.event)) }
     }
+}
+
+/// The key of a record in a bucket, such as `aws/lambda/async/f/2026/11/29/2026-11-29T12.00.00-<uuid>`.
+fn key(function: &str) -> String {
+    let now = SystemTime::now();
+    let moment = dates::seconds(now).replace(':', ".");
+    format!("aws/lambda/async/{function}/{}/{}-{}", dates::day_folder(now), moment.trim_end_matches('Z'), names::uuid())
 }
 
 /// JSON as it is; other text as a text.
@@ -112,7 +131,7 @@ mod tests {
     #[test]
     fn a_record_says_what_became_of_the_event() {
         let error: &[u8] = br#"{"errorMessage":"no","errorType":"E"}"#;
-        let mut record: Value = serde_json::from_str(&done(Condition::RetriesExhausted, Some((error, true))).record().body).unwrap();
+        let mut record = done(Condition::RetriesExhausted, Some((error, true))).told();
         assert_eq!(record["timestamp"].take().as_str().map(str::len), Some(24));
         let expected = json!({
             "version": "1.0",
@@ -128,9 +147,9 @@ mod tests {
             "responsePayload": { "errorMessage": "no", "errorType": "E" },
         });
         assert_eq!(record, expected);
-        let success: Value = serde_json::from_str(&done(Condition::Success, Some((b"\"ok\"", false))).record().body).unwrap();
+        let success = done(Condition::Success, Some((b"\"ok\"", false))).told();
         assert_eq!(success["responseContext"], json!({ "statusCode": 200, "executedVersion": "$LATEST" }));
-        let old: Value = serde_json::from_str(&done(Condition::EventAgeExceeded, None).record().body).unwrap();
+        let old = done(Condition::EventAgeExceeded, None).told();
         assert_eq!((&old["requestContext"]["condition"], old.get("responsePayload")), (&json!("EventAgeExceeded"), None));
     }
 
@@ -139,6 +158,21 @@ mod tests {
         let letter = done(Condition::RetriesExhausted, Some((br#"{"errorMessage":"no"}"#, true))).dead_letter();
         assert_eq!(letter.body, r#"{"n":1}"#);
         let expected = [("RequestID", "String", "r"), ("ErrorCode", "Number", "200"), ("ErrorMessage", "String", "no")];
-        assert_eq!(letter.attributes, expected.map(|(name, kind, value)| (name, Letter::attribute(kind, value))));
+        let expected = expected.map(|(name, kind, value)| (name.to_owned(), json!({ "DataType": kind, "StringValue": value })));
+        assert_eq!(letter.attributes, expected.into());
+    }
+
+    #[test]
+    fn each_destination_gets_the_record_in_its_form() {
+        let failed = done(Condition::RetriesExhausted, None);
+        let queue = failed.record(&Target::Queue("q".into()));
+        assert_eq!(serde_json::from_str::<Value>(&queue.body).unwrap()["version"], "1.0");
+        let bus: Value = serde_json::from_str(&failed.record(&Target::Bus("default".into())).body).unwrap();
+        assert_eq!(
+            (&bus["source"], &bus["detail-type"], &bus["detail"]["version"]),
+            (&json!("lambda"), &json!("Lambda Function Invocation Result - Failure"), &json!("1.0"))
+        );
+        let bucket = failed.record(&Target::Bucket("b".into())).about.unwrap();
+        assert!(bucket.starts_with("aws/lambda/async/f/20") && !bucket.contains(':'), "{bucket}");
     }
 }

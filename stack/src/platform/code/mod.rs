@@ -122,6 +122,7 @@ impl Place {
             blueprint::Code::Binary(name) => Code::Provided(self.binaries.join(name)),
             blueprint::Code::Path(path) => self.of_folder(function, self.folder(path)?, opt.as_deref())?,
             blueprint::Code::Inline(text) => self.inline(function, text)?,
+            blueprint::Code::Missing => Code::missing(&function.runtime),
         };
         if let (Code::Managed { folder, runtime, .. }, blueprint::Code::Path(_)) = (&code, &function.code) {
             notices.extend(dependencies::missing(&function.name, runtime, folder, opt.as_deref()));
@@ -146,6 +147,7 @@ impl Place {
                 }
                 Ok(Code::Bootstrap { handler, folder })
             }
+            Runtime::NotServed(_) => Ok(Code::missing(&function.runtime)),
         }
     }
 
@@ -155,7 +157,7 @@ impl Place {
         let (runtime, file) = match &function.runtime {
             Runtime::Managed(runtime @ Managed::Python(_)) => (runtime, "index.py"),
             Runtime::Managed(runtime @ Managed::Node(_)) => (runtime, "index.js"),
-            Runtime::Provided => return Err(CodeError::Inline),
+            Runtime::Provided | Runtime::NotServed(_) => return Err(CodeError::Inline),
         };
         let folder = self.unpacked.join(format!("inline-{}", function.resource));
         let path = folder.join(file);
@@ -208,7 +210,7 @@ impl Place {
     /// How large code and layers are; binaries of this project are built with what only a profiler
     /// needs, and are not counted.
     fn size(&self, code: &Code, opt: Option<&Path>, declared: &blueprint::Code) -> u64 {
-        let own = Some(code.task_root()).filter(|_| !matches!(declared, blueprint::Code::Binary(_)));
+        let own = Some(code.task_root()).filter(|_| !matches!(declared, blueprint::Code::Binary(_) | blueprint::Code::Missing));
         // Nothing panics while it holds the lock; even then the map would be consistent.
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         own.into_iter().chain(opt).map(|folder| *sizes.entry(folder.to_owned()).or_insert_with(|| layers::size(folder, LARGEST))).sum()

@@ -2,11 +2,13 @@
 //! and compared in constant time.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::error::Unspecified;
 use hyper::header::HeaderMap;
 use template::apis::{Api, ApiKey};
+
+use crate::random::random;
 
 /// The characters of a key; API Gateway accepts 20 to 128 characters and generates 40.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ab";
@@ -19,7 +21,7 @@ const HEADER: &str = "x-api-key";
 ///
 /// # Errors
 /// If the system provides no randomness.
-pub fn make_up(apis: &mut [Api]) -> Result<(), Unspecified> {
+pub fn make_up(apis: &mut [Api]) -> io::Result<()> {
     let mut made = BTreeMap::new();
     for key in apis.iter_mut().flat_map(|api| &mut api.keys) {
         // One key may be valid for several APIs.
@@ -33,11 +35,9 @@ pub fn make_up(apis: &mut [Api]) -> Result<(), Unspecified> {
     Ok(())
 }
 
-fn generated() -> Result<String, Unspecified> {
-    let mut bytes = [0; LENGTH];
-    aws_lc_rs::rand::fill(&mut bytes)?;
+fn generated() -> io::Result<String> {
     let letter = |byte: u8| ALPHABET.get(usize::from(byte & 63)).copied().map(char::from);
-    Ok(bytes.into_iter().filter_map(letter).collect())
+    Ok(random::<LENGTH>()?.into_iter().filter_map(letter).collect())
 }
 
 fn is(key: &ApiKey, given: &[u8]) -> bool {

@@ -8,7 +8,7 @@ mod python;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use template::blueprint::Managed;
+use template::blueprint::{self, Function, Managed, Runtime};
 
 pub(crate) use asked::Asked;
 
@@ -33,10 +33,17 @@ pub enum Code {
         /// What a deployment unpacks at `/var/task`.
         folder: PathBuf,
     },
+    /// Code or a runtime that this machine does not have: every invocation fails.
+    Missing {
+        /// The name of the runtime in a template.
+        runtime: String,
+        /// What is missing.
+        why: String,
+    },
 }
 
 /// The command that starts a runtime.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Launch {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
@@ -85,8 +92,20 @@ impl Code {
             Self::Managed { runtime: runtime @ Managed::Node(_), handler, folder } => {
                 (runtime, node::launch(runtime.name(), handler, folder, opt, of_this_process, asked))
             }
+            Self::Missing { runtime, why } => {
+                return Err(MissingRuntime { function: function.to_owned(), runtime: runtime.clone(), why: why.clone() });
+            }
         };
         found.map_err(|why| MissingRuntime { function: function.to_owned(), runtime: runtime.name().to_owned(), why })
+    }
+
+    /// The code of a function whose code or runtime this machine does not have.
+    pub(crate) fn missing(runtime: &Runtime) -> Self {
+        let why = match runtime {
+            Runtime::NotServed(_) => "it is not served here, there are: provided.*, python3.*, nodejs*.x",
+            Runtime::Provided | Runtime::Managed(_) => "its code is not on this machine",
+        };
+        Self::Missing { runtime: runtime.name().to_owned(), why: why.to_owned() }
     }
 
     /// The folder that Lambda calls `/var/task`.
@@ -94,6 +113,7 @@ impl Code {
         match self {
             Self::Provided(binary) => binary.parent().unwrap_or(Path::new("")),
             Self::Managed { folder, .. } | Self::Bootstrap { folder, .. } => folder,
+            Self::Missing { .. } => Path::new(""),
         }
     }
 
@@ -102,16 +122,34 @@ impl Code {
         match self {
             Self::Provided(_) => "bootstrap",
             Self::Managed { handler, .. } | Self::Bootstrap { handler, .. } => handler,
+            Self::Missing { .. } => "",
         }
     }
 
     /// `AWS_EXECUTION_ENV`, which OS-only runtimes do not have.
     pub(crate) fn execution_environment(&self) -> Option<String> {
         match self {
-            Self::Provided(_) | Self::Bootstrap { .. } => None,
+            Self::Provided(_) | Self::Bootstrap { .. } | Self::Missing { .. } => None,
             Self::Managed { runtime, .. } => Some(format!("AWS_Lambda_{}", runtime.name())),
         }
     }
+}
+
+/// The declared functions whose runtime this machine lacks, each with what is missing; those whose
+/// template says so already are not among them. `folder` is that of the template.
+pub fn missing<'a>(functions: &'a [Function], folder: &Path) -> Vec<(&'a Function, MissingRuntime)> {
+    let asked = Asked::default();
+    let of = |function: &'a Function| {
+        let (Runtime::Managed(runtime), path) = (&function.runtime, &function.code) else { return None };
+        let folder = match path {
+            blueprint::Code::Path(path) => folder.join(path),
+            blueprint::Code::Inline(_) => PathBuf::new(),
+            blueprint::Code::Binary(_) | blueprint::Code::Missing => return None,
+        };
+        let code = Code::Managed { runtime: runtime.clone(), handler: function.handler.clone(), folder };
+        code.launch(&function.name, None, &asked).err().map(|missing| (function, missing))
+    };
+    functions.iter().filter_map(of).collect()
 }
 
 /// Finds a program by name in `PATH`; a path with a folder is taken directly.

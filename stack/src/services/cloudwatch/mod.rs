@@ -5,6 +5,7 @@
 
 mod message;
 mod metrics;
+mod shown;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ pub use self::metrics::{Datum, Metrics};
 pub use self::watch::State;
 use self::watch::{Change, Watch};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service, json_answer, no_such_operation};
@@ -150,6 +152,10 @@ fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
 impl Service for Alarms {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::random::random;
+
 /// One RSA key with its id. The key is parsed once: parsing it again for each token would cost more than the signature.
 pub struct SigningKey {
     id: String,
@@ -22,9 +24,7 @@ impl SigningKey {
     /// If the system provides no randomness.
     pub fn generate() -> io::Result<Self> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| io::Error::other("no RSA key could be made"))?;
-        let mut id = [0_u8; 33];
-        aws_lc_rs::rand::fill(&mut id).map_err(|_| io::Error::other("no random bytes could be had"))?;
-        Ok(Self { id: URL_SAFE_NO_PAD.encode(id), pair })
+        Ok(Self { id: URL_SAFE_NO_PAD.encode(random::<33>()?), pair })
     }
 
     /// The value of `kid`.

@@ -8,6 +8,7 @@ pub mod groups;
 pub mod keys;
 pub mod pool;
 mod quota;
+mod shown;
 mod trigger;
 pub mod users;
 
@@ -30,6 +31,7 @@ use self::quota::Quota;
 use self::trigger::{Authentication, Trigger};
 use self::users::User;
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, REST_JSON, Service};
 use crate::invoke::LateInvoke;
 use crate::{Seen, Sightings};
@@ -193,6 +195,10 @@ impl Cognito {
 impl Service for Cognito {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

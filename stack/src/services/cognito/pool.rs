@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::groups::Groups;
 use super::keys::SigningKey;
 use super::users::{User, Users};
+use crate::random::random;
 
 /// How long an access or id token is valid; Cognito's default.
 pub const GOOD_FOR: Duration = Duration::from_secs(3600);
@@ -49,8 +50,7 @@ impl UserPool {
     /// # Errors
     /// If no key can be generated.
     pub fn new(address: addresses::Pool, users: Vec<Seeded>) -> io::Result<Self> {
-        let mut secret = [0_u8; 32];
-        aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
+        let secret: [u8; 32] = random()?;
         let key = RwLock::new(Arc::new(SigningKey::generate()?));
         let seal = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let pool = Self { address, users: Users::new(BTreeMap::new()), groups: Groups::default(), key, seal };
@@ -145,24 +145,6 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 fn uuid() -> io::Result<String> {
-    let mut bytes = [0_u8; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes could be had"))?;
-    Ok(as_uuid(&bytes))
-}
-
-/// The first 16 bytes in the form of a version 4 UUID.
-fn as_uuid(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (n, byte) in bytes.iter().take(16).enumerate() {
-        if matches!(n, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        let byte = match n {
-            6 => byte & 0x0f | 0x40,
-            8 => byte & 0x3f | 0x80,
-            _ => *byte,
-        };
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    let [a, b] = [random::<8>()?, random::<8>()?].map(u64::from_be_bytes);
+    Ok(faults::uuid(a, b))
 }

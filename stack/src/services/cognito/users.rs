@@ -124,6 +124,11 @@ impl Users {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
     }
 
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// At most `most` users by name, those after `after`.
     pub fn after(&self, after: &str, most: usize) -> Vec<(String, User)> {
         let users = self.0.read().unwrap_or_else(PoisonError::into_inner);

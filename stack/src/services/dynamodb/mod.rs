@@ -12,6 +12,7 @@ mod paths;
 mod reads;
 mod requests;
 mod reserved_words;
+mod shown;
 mod store;
 pub mod streams;
 mod tables;
@@ -38,6 +39,7 @@ use self::streams::Stream;
 use self::tables::Tables;
 use self::writes::{Staged, Tokens};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::{Compressed, Seen, Sightings};
 use template::blueprint::{Key, Table};
@@ -284,6 +286,10 @@ impl Watched {
 impl Service for DynamoDb {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

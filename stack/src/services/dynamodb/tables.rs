@@ -25,6 +25,11 @@ impl Tables {
         Self(declared.iter().map(|table| (table.name.clone(), Shelf::new(table.clone()))).collect())
     }
 
+    /// All tables, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Shelf> {
+        self.0.values()
+    }
+
     /// A table by its name or its ARN.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod entries;
 mod given;
 mod rules;
 mod schedule;
+mod shown;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,9 +20,10 @@ use tokio::task::JoinSet;
 
 use self::entries::{Entry, LARGEST, MOST, completed};
 use self::rules::{Aimed, Rule};
-use super::deliver::{Deliver, Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Service};
+use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::pattern::{Dialect, Filter};
 use run_folder::compressed::Compressed;
 use template::account::arn;
@@ -288,6 +290,10 @@ impl Receives for Events {
 impl Service for Events {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::given::{Around, given};
 use super::schedule::Schedule;
+use crate::deliver::{Deliver, Delivery, Undelivered};
 use crate::pattern::{Dialect, Filter};
-use crate::services::deliver::{Deliver, Delivery, Undelivered};
 use template::account::arn;
 use template::blueprint::{self, RuleTarget, Target, Trigger};
 
@@ -77,6 +77,11 @@ impl Rule {
     /// Whether it takes an event of this bus.
     pub fn takes(&self, bus: &str, event: &Value) -> bool {
         self.is_enabled() && self.bus() == Some(bus) && self.pattern.as_ref().is_some_and(|pattern| pattern.takes(event))
+    }
+
+    /// What makes it run.
+    pub const fn trigger(&self) -> &Trigger {
+        &self.declared
     }
 
     /// Whether it has a schedule.

@@ -3,6 +3,7 @@
 
 mod iterators;
 mod records;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use base64::Engine;
 use s3s::crypto::{Checksum, Md5};
 use serde_json::{Value, json};
 
-use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::shard::Shard;
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation};
+use crate::deliver::{Delivery, Receives, Undelivered};
 use crate::platform::names::{ACCOUNT, REGION};
 use template::blueprint::Target;
 
@@ -210,6 +212,10 @@ impl Receives for Kinesis {
 impl Service for Kinesis {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

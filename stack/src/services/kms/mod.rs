@@ -3,12 +3,12 @@
 //! keys.
 
 mod sealed;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::io;
 
 use async_trait::async_trait;
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use template::blueprint::EncryptionKey;
 
 use self::sealed::Sealer;
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation, parsed};
 use crate::platform::names::{ACCOUNT, REGION};
 
@@ -170,7 +171,7 @@ fn context(body: &Value) -> Result<Vec<u8>, Refused> {
 
 fn random(count: usize) -> Result<Vec<u8>, Refused> {
     let mut bytes = vec![0; count];
-    rand::fill(&mut bytes).map_err(|_| Refused::new("KMSInternalException", "no random bytes could be had"))?;
+    crate::random::fill(&mut bytes).map_err(|why| Refused::new("KMSInternalException", why.to_string()))?;
     Ok(bytes)
 }
 
@@ -178,6 +179,10 @@ fn random(count: usize) -> Result<Vec<u8>, Refused> {
 impl Service for Kms {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

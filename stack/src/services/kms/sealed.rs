@@ -3,8 +3,8 @@
 use std::io;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::rand;
 
+use crate::random::random;
 use crate::services::wire::Refused;
 
 /// A key.
@@ -25,8 +25,7 @@ impl Sealer {
     /// # Errors
     /// If the system provides no randomness, or the id is too long.
     pub fn new(id: &str) -> io::Result<Self> {
-        let mut bytes = [0; 32];
-        let made = rand::fill(&mut bytes).and_then(|()| RandomizedNonceKey::new(&AES_256_GCM, &bytes));
+        let made = RandomizedNonceKey::new(&AES_256_GCM, &random::<32>()?);
         let key = made.map_err(|_| io::Error::other("no key could be made"))?;
         if u8::try_from(id.len()).is_err() {
             return Err(io::Error::other(format!("the id of the key `{id}` is too long")));

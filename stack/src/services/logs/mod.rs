@@ -1,6 +1,8 @@
 //! CloudWatch Logs: groups, streams and events that functions write by calls, in memory. Own code.
 //! What functions print is in their log files, not here.
 
+mod shown;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation, parsed};
 use crate::platform::names::{ACCOUNT, REGION, now};
 
@@ -149,6 +152,10 @@ fn accepted(events: Vec<Event>) -> (Vec<Event>, Option<Value>) {
 impl Service for Logs {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

@@ -1,313 +1,126 @@
-//! One plain page that shows the content of the services: mailbox, notices, executions, buckets,
-//! queues, members. It loads nothing over a network and has no script.
+//! The page of a running stack: its routes and functions, and what the services hold. It changes
+//! nothing by itself; requests and schedules that a person sends go the usual ways.
 
-mod window;
+mod logs;
+mod own;
+mod running;
+mod send;
 
-use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
-use quick_xml::escape::escape;
+use bytes::Bytes;
+use hyper::{Method, Uri};
+use serde::Serialize;
+use serde_json::json;
 
-pub use self::window::Window;
+use super::described::Described;
+use super::s3::{self, Buckets};
+use super::shows::{Part, Shows, Thing};
+use super::wire::{Answer, REST_JSON, Service, form, percent_decoded};
 
-/// The path of the page.
+pub use self::own::{POLICY, is_own};
+pub use self::running::{Function, Running};
+
+/// The path of the page; everything that belongs to it is below.
 pub const AT: &str = "/brownout";
 
+/// `POST` here sends a request to an API of the stack.
+pub const SEND: &str = "/brownout/send";
+
 /// The path prefix of the objects that the page links; bucket and key follow.
-pub const OBJECTS: &str = "/brownout/objects/";
+const OBJECTS: &str = "/brownout/objects/";
 
-const STYLE: &str = include_str!("page.css");
-
-/// The most rows of one kind that are shown; the newest ones.
-const MOST_ROWS: usize = 200;
-
-/// The present content of the services, newest last.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Mails that were sent.
-    pub mails: Vec<Letter>,
-    /// Notices to topics.
-    pub notices: Vec<Notice>,
-    /// Buckets with their objects.
-    pub buckets: Vec<Bucket>,
-    /// Queues with their messages.
-    pub queues: Vec<Queue>,
-    /// User pools with their users.
-    pub pools: Vec<Pool>,
-    /// Alarms with their state.
-    pub alarms: Vec<(String, String)>,
-    /// State machines with their executions.
-    pub machines: Vec<Machine>,
-}
-
-/// A state machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Machine {
-    /// Its name.
-    pub name: String,
-    /// Its executions.
-    pub executions: Vec<Execution>,
-}
-
-/// An execution of a state machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Execution {
-    /// Its name.
-    pub name: String,
-    /// `RUNNING`, `SUCCEEDED` and so on.
-    pub status: String,
-    /// The error that it failed with.
-    pub error: Option<String>,
-    /// How often its states were entered or tried, in total.
-    pub tries: u32,
-    /// Its input.
-    pub input: String,
-}
-
-/// A mail as its readers see it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Letter {
-    /// From.
-    pub from: String,
-    /// To, Cc and Bcc.
-    pub to: Vec<String>,
-    /// The subject.
-    pub subject: String,
-    /// The text.
-    pub text: String,
-}
-
-/// A notice to a topic.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notice {
-    /// The topic.
-    pub topic: String,
-    /// The subject.
-    pub subject: Option<String>,
-    /// The message.
-    pub message: String,
-}
-
-/// A bucket.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bucket {
-    /// Its name.
-    pub name: String,
-    /// Key and size in bytes of each object.
-    pub objects: Vec<(String, u64)>,
-}
-
-/// A queue.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Queue {
-    /// Its name.
-    pub name: String,
-    /// Its messages.
-    pub messages: Vec<Message>,
-}
-
-/// A message in a queue.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
-    /// Its id.
-    pub id: String,
-    /// How often it was received.
-    pub receives: u32,
-    /// Whether a consumer would get it now.
-    pub visible: bool,
-    /// Its body.
-    pub body: String,
-}
-
-/// A user pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pool {
-    /// Its name.
-    pub name: String,
-    /// Name of each user, and whether it is enabled.
-    pub users: Vec<(String, bool)>,
-}
+/// The most rows in one answer.
+const ROWS: usize = 50;
 
 /// The page.
-pub fn html(look: &Look) -> String {
-    let mut out = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>brownout: what is in the services</title><style>{STYLE}</style></head><body><main>\
-         <h1>What is in the services</h1><p>As of now; load the page again to see it as it is then.</p>"
-    );
-    section(&mut out, "Mailbox", look.mails.len(), &["To", "Subject", "Text"], newest(&look.mails).map(letter));
-    section(&mut out, "Notices", look.notices.len(), &["Topic", "Subject", "Message"], newest(&look.notices).map(notice));
-    for machine in &look.machines {
-        let title = format!("Executions of <code>{}</code>", escape(&machine.name));
-        let headings = ["Execution", "Status", "Error", "States entered or tried", "Input"];
-        section(&mut out, &title, machine.executions.len(), &headings, newest(&machine.executions).map(execution));
-    }
-    for queue in &look.queues {
-        let title = format!("Queue <code>{}</code>", escape(&queue.name));
-        section(&mut out, &title, queue.messages.len(), &["Message", "Received", "Visible", "Body"], newest(&queue.messages).map(message));
-    }
-    for bucket in &look.buckets {
-        let title = format!("Bucket <code>{}</code>", escape(&bucket.name));
-        section(
-            &mut out,
-            &title,
-            bucket.objects.len(),
-            &["Key", "Bytes"],
-            newest(&bucket.objects).map(|object| object_cells(&bucket.name, object)),
-        );
-    }
-    for pool in &look.pools {
-        let title = format!("Users of <code>{}</code>", escape(&pool.name));
-        section(&mut out, &title, pool.users.len(), &["User", "Enabled"], newest(&pool.users).map(user));
-    }
-    section(
-        &mut out,
-        "Alarms",
-        look.alarms.len(),
-        &["Alarm", "State"],
-        look.alarms.iter().map(|(name, state)| vec![text(name), text(state)]),
-    );
-    out.push_str("</main></body></html>\n");
-    out
+pub struct Page {
+    /// All services, in the order of the page.
+    pub described: &'static [&'static Described],
+    /// Those that are called over the common address.
+    pub services: Vec<Arc<dyn Service>>,
+    /// The objects.
+    pub buckets: Arc<Buckets>,
+    /// The platform, once it is up.
+    pub running: Arc<OnceLock<Running>>,
 }
 
-fn newest<T>(rows: &[T]) -> impl Iterator<Item = &T> {
-    rows.iter().rev().take(MOST_ROWS)
+/// A service as the page lists it.
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    title: &'static str,
+    /// The operations that a fault can strike.
+    operations: &'static [&'static str],
+    /// `None` if what it holds is not shown.
+    things: Option<Vec<Thing>>,
 }
 
-fn section(out: &mut String, title: &str, count: usize, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    let _ = write!(out, "<h2>{title} <small>{count}</small></h2>");
-    if count == 0 {
-        out.push_str("<p class=\"empty\">empty</p>");
-        return;
-    }
-    out.push_str("<table><thead><tr>");
-    for heading in headings {
-        let _ = write!(out, "<th>{heading}</th>");
-    }
-    out.push_str("</tr></thead><tbody>");
-    for row in rows {
-        out.push_str("<tr>");
-        for cell in row {
-            let _ = write!(out, "<td>{cell}</td>");
+impl Page {
+    /// The answer to a request at [`AT`] or below.
+    pub async fn answer(&self, method: &Method, uri: &Uri, body: Bytes) -> Answer {
+        if (method, uri.path()) == (&Method::POST, SEND) {
+            return self.send(&body).await;
         }
-        out.push_str("</tr>");
-    }
-    out.push_str("</tbody></table>");
-    if count > MOST_ROWS {
-        let _ = write!(out, "<p class=\"empty\">the newest {MOST_ROWS} of {count}</p>");
-    }
-}
-
-fn text(text: &str) -> String {
-    escape(text).into_owned()
-}
-
-/// A long text, folded behind its first line.
-fn long(text: &str) -> String {
-    let first = text.trim_start().lines().next().unwrap_or_default();
-    let short: String = first.chars().take(80).collect();
-    if short.len() == text.len() {
-        return escape(text).into_owned();
-    }
-    format!("<details><summary>{}</summary><pre>{}</pre></details>", escape(&short), escape(text))
-}
-
-fn letter(letter: &Letter) -> Vec<String> {
-    vec![long(&letter.to.join("\n")), text(&letter.subject), with_links(&letter.text)]
-}
-
-/// The text of a mail, with clickable links, as a mail program shows it.
-fn with_links(text: &str) -> String {
-    let shown = long(text);
-    let mut out = String::with_capacity(shown.len());
-    let mut rest = shown.as_str();
-    while let Some(at) = rest.find("http://") {
-        let (before, link) = rest.split_at(at);
-        let end = link.find(|c: char| c.is_whitespace() || matches!(c, '<' | '"')).unwrap_or(link.len());
-        let (link, after) = link.split_at(end);
-        let _ = write!(out, "{before}<a href=\"{link}\">{link}</a>");
-        rest = after;
-    }
-    out + rest
-}
-
-fn notice(notice: &Notice) -> Vec<String> {
-    vec![text(&notice.topic), text(notice.subject.as_deref().unwrap_or_default()), long(&notice.message)]
-}
-
-fn execution(execution: &Execution) -> Vec<String> {
-    let error = execution.error.as_deref().unwrap_or_default();
-    vec![text(&execution.name), text(&execution.status), text(error), execution.tries.to_string(), long(&execution.input)]
-}
-
-fn message(message: &Message) -> Vec<String> {
-    let visible = if message.visible { "yes" } else { "no" };
-    vec![text(&message.id), message.receives.to_string(), visible.to_owned(), long(&message.body)]
-}
-
-fn object_cells(bucket: &str, (key, size): &(String, u64)) -> Vec<String> {
-    let path: String =
-        key.bytes()
-            .map(|byte| {
-                if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            })
-            .collect();
-    vec![format!("<a href=\"{OBJECTS}{}/{path}\">{}</a>", escape(bucket), escape(key)), size.to_string()]
-}
-
-fn user((name, enabled): &(String, bool)) -> Vec<String> {
-    vec![text(name), if *enabled { "yes" } else { "<b>no</b>" }.to_owned()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_is_shown_and_escaped() {
-        let look = Look {
-            mails: vec![Letter {
-                from: "s@example".into(),
-                to: vec!["a@example".into()],
-                subject: "<script>alert(1)</script>".into(),
-                text: "your file\nhttp://127.0.0.1:1/attachments/x/1-a?X-Amz-Expires=1&b=2\nbye".into(),
-            }],
-            buckets: vec![Bucket { name: "attachments".into(), objects: vec![("x/1-a b\"".into(), 7)] }],
-            queues: vec![Queue {
-                name: "incoming".into(),
-                messages: vec![Message { id: "m-1".into(), body: "{}".into(), ..Message::default() }],
-            }],
-            pools: vec![Pool { name: "members".into(), users: vec![("member-1".into(), false)] }],
-            machines: vec![Machine {
-                name: "audit-record".into(),
-                executions: vec![Execution {
-                    name: "r-1".into(),
-                    status: "FAILED".into(),
-                    error: Some("Lambda.Unknown".into()),
-                    tries: 12,
-                    input: "{\"a\":\"<b>\"}".into(),
-                }],
-            }],
-            ..Look::default()
-        };
-        let page = html(&look);
-        for part in [
-            "&lt;script&gt;alert(1)&lt;/script&gt;",
-            "<a href=\"http://127.0.0.1:1/attachments/x/1-a?X-Amz-Expires=1&amp;b=2\">",
-            "<a href=\"/brownout/objects/attachments/x/1-a%20b%22\">x/1-a b&quot;</a>",
-            "m-1",
-            "<b>no</b>",
-            "<td>r-1</td><td>FAILED</td><td>Lambda.Unknown</td><td>12</td><td>{&quot;a&quot;:&quot;&lt;b&gt;&quot;}</td>",
-        ] {
-            assert!(page.contains(part), "{part} is missing in {page}");
+        let query = form(uri.query().unwrap_or_default().as_bytes());
+        let field = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+        let number = |name: &str| field(name).parse().ok();
+        match uri.path() {
+            "/brownout" | "/brownout/" => file("text/html; charset=utf-8", include_str!("page.html")),
+            "/brownout/page.css" => file("text/css; charset=utf-8", include_str!("page.css")),
+            "/brownout/page.js" => file("text/javascript; charset=utf-8", include_str!("page.js")),
+            "/brownout/stack" => self.stack(),
+            "/brownout/rows" => self.rows(field("service"), field("thing"), number("from").unwrap_or(0)),
+            "/brownout/log" => self.log(field("function"), number("after").map(|after: usize| after as u64)).await,
+            path => self.object(path),
         }
-        assert!(!page.contains("<script"));
     }
 
-    #[test]
-    fn only_the_newest_rows_are_shown_and_the_page_says_so() {
-        let users = (0..500).map(|n| (format!("member-{n}"), true)).collect();
-        let page = html(&Look { pools: vec![Pool { name: "members".into(), users }], ..Look::default() });
-        assert!(page.contains("the newest 200 of 500") && page.contains("member-499") && !page.contains("member-1<"));
+    fn stack(&self) -> Answer {
+        let services = self.described.iter().map(|described| Listed {
+            name: described.name,
+            title: described.title,
+            operations: described.operations,
+            things: self.view(described.name).map(Shows::things),
+        });
+        let stack = self.running.get().map(Running::shown);
+        Answer::ok(REST_JSON, &json!({"stack": stack, "services": services.collect::<Vec<_>>()}))
     }
+
+    fn rows(&self, service: &str, thing: &str, from: usize) -> Answer {
+        let rows = self.view(service).and_then(|view| view.rows(thing, Part { from, most: ROWS }));
+        rows.map_or_else(
+            || missing(&format!("found nothing called `{thing}` in the service `{service}`")),
+            |rows| Answer::ok(REST_JSON, &json!(rows)),
+        )
+    }
+
+    /// What a service shows, if it shows anything.
+    fn view(&self, name: &str) -> Option<&dyn Shows> {
+        if name == s3::DESCRIBED.name {
+            return Some(&*self.buckets);
+        }
+        self.services.iter().find(|service| service.described().name == name)?.shows()
+    }
+
+    fn object(&self, path: &str) -> Answer {
+        let (bucket, key) = path.strip_prefix(OBJECTS).and_then(|rest| rest.split_once('/')).unwrap_or_default();
+        match self.buckets.get(&percent_decoded(bucket), &percent_decoded(key)).map(|object| object.content.whole()) {
+            Some(Ok(bytes)) => {
+                // Never as HTML: what an application stores must not run as a part of the page.
+                let kind = if std::str::from_utf8(&bytes).is_ok() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+                Answer { status: 200, content_type: kind, error_type: None, body: bytes }
+            }
+            Some(Err(_)) => Answer::error(REST_JSON, 500, "InternalError", "the object cannot be read"),
+            None => missing("there is no such object, and no such part of the page"),
+        }
+    }
+}
+
+fn file(content_type: &'static str, text: &'static str) -> Answer {
+    Answer { status: 200, content_type, error_type: None, body: Bytes::from_static(text.as_bytes()) }
+}
+
+fn missing(message: &str) -> Answer {
+    Answer::error(REST_JSON, 404, "NotFound", message)
 }

@@ -13,7 +13,7 @@ use super::contents::{Contents, Found, Removed};
 use super::notification::{Happened, Happening, test_event};
 use super::object::{Object, ObjectHeaders};
 use super::uploads::Uploads;
-use crate::services::deliver::{Deliver, Delivery, Receives, Undelivered};
+use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{Bucket, Target};
@@ -152,6 +152,11 @@ impl Buckets {
         shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
+    /// How many objects a bucket has.
+    pub fn count(&self, bucket: &str) -> usize {
+        self.shelves.get(bucket).map_or(0, |shelf| shelf.objects().by_key.len())
+    }
+
     /// The store of the contents.
     pub fn spool(&self) -> &Arc<Spool> {
         &self.spool
@@ -211,7 +216,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::services::deliver::Kind;
+    use crate::deliver::Kind;
     use crate::services::sqs::Sqs;
     use run_folder::compressed::Compressed;
     use template::blueprint::{Notification, Queue};

@@ -10,6 +10,7 @@ mod multipart;
 mod notification;
 mod object;
 mod operations;
+mod shown;
 mod tags;
 mod upload;
 mod uploads;

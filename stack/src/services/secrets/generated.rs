@@ -1,10 +1,10 @@
 //! Random passwords. Source: Secrets Manager API reference, GetRandomPassword, and CloudFormation,
 //! GenerateSecretString.
 
-use aws_lc_rs::rand;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::random::random;
 use crate::services::wire::{Refused, parsed};
 
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -111,8 +111,7 @@ fn any(letters: &[char]) -> Result<char, Refused> {
 
 /// A random number below `limit`.
 fn below(limit: usize) -> Result<usize, Refused> {
-    let mut bytes = [0; 8];
-    rand::fill(&mut bytes).map_err(|_| Refused::new("InternalServiceError", "no random bytes could be had"))?;
+    let bytes = random::<8>().map_err(|why| Refused::new("InternalServiceError", why.to_string()))?;
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
     // 64 bits are so many that the remainder's unevenness does not matter.
     Ok(usize::try_from(u64::from_le_bytes(bytes) % limit).unwrap_or(0))

@@ -3,6 +3,7 @@
 
 mod generated;
 mod secret;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use template::blueprint;
 
 use self::secret::{CURRENT, Content, Held};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation, parsed};
 use crate::platform::names::{now, uuid};
 use template::account;
@@ -236,6 +238,10 @@ impl Asked {
 impl Service for Secrets {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

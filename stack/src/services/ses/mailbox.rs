@@ -37,6 +37,11 @@ impl Mailbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Adds a mail, and drops the oldest if there are too many.
     pub fn keep(&self, mail: Sent) {
         let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);

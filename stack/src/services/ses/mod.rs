@@ -6,6 +6,7 @@ pub mod letter;
 pub mod mailbox;
 pub mod outgoing;
 pub mod rules;
+mod shown;
 pub mod smtp;
 mod store;
 

@@ -10,6 +10,7 @@ use hyper::{Method, Uri};
 use serde_json::{Value, json};
 
 use super::super::described::Described;
+use super::super::shows::Shows;
 use super::super::wire::{Answer, Call, REST_JSON, Service, request_id};
 use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
@@ -36,8 +37,8 @@ pub(super) fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
 /// SES's sending side.
 pub struct Ses {
     /// Addresses and domains that may send.
-    identities: Vec<String>,
-    mailbox: Arc<Mailbox>,
+    pub(super) identities: Vec<String>,
+    pub(super) mailbox: Arc<Mailbox>,
     sightings: Sightings,
 }
 
@@ -95,6 +96,10 @@ impl Ses {
 impl Service for Ses {
     fn described(&self) -> &'static Described {
         &super::DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     fn largest_request(&self) -> usize {

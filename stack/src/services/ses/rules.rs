@@ -44,7 +44,7 @@ impl Store for Rules {
 mod tests {
     use super::*;
     use crate::Sightings;
-    use crate::services::deliver::Deliver;
+    use crate::deliver::Deliver;
     use crate::services::s3::Spool;
     use template::blueprint::Bucket;
 

@@ -3,6 +3,7 @@
 //! XML out. Source: Amazon SNS API reference.
 
 mod requests;
+mod shown;
 mod subscribed;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,9 +18,10 @@ use serde_json::Value;
 use self::requests::{Fields, Refused, invalid};
 use self::subscribed::Subscribed;
 use super::deduplication::{Deduplication, INTERVAL, id_of, is_id};
-use super::deliver::{Deliver, Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, QUERY_XML, Service, form};
+use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use run_folder::sightings::{Seen, Sightings};
 use template::account::{arn, function_name};
 use template::blueprint::{FilterOn, Subscription, Target, Topic};
@@ -352,6 +354,10 @@ impl Receives for Sns {
 impl Service for Sns {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Notice;
+use crate::deliver::Delivery;
 use crate::pattern::{Dialect, Filter};
-use crate::services::deliver::Delivery;
 use template::account::{REGION, arn};
 use template::blueprint::{FilterOn, Subscription, Target};
 

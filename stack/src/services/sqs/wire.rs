@@ -15,6 +15,7 @@ use super::requests::{
     read, refused, text, within,
 };
 use super::{Receipt, Sqs, typed};
+use crate::services::shows::Shows;
 use crate::services::wire::{Answer, Call, JSON_1_0, Service};
 use template::account::arn;
 
@@ -48,6 +49,10 @@ const ATTRIBUTES: [&str; 22] = [
 impl Service for Sqs {
     fn described(&self) -> &'static Described {
         &super::DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     fn query_error(&self, error_type: &str, status: u16) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Parameters of Systems Manager: values with versions and labels, in memory. Own code. Policies,
 //! filters and history are not served.
 
+mod shown;
 mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use template::blueprint::Parameter;
 
 use self::store::{Kind, Store, Version};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation, parsed};
 use crate::platform::names::{ACCOUNT, REGION};
 
@@ -263,6 +265,10 @@ struct Label {
 impl Service for Parameters {
     fn described(&self) -> &'static Described {
         &DESCRIBED
+    }
+
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
     }
 
     async fn answer(&self, call: &Call) -> Answer {

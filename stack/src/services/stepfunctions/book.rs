@@ -58,8 +58,8 @@ pub enum How {
 
 /// The result of opening an execution.
 pub(super) enum Opened {
-    /// It begins now.
-    New(usize, Arc<History>, SystemTime),
+    /// It begins now, at this position.
+    New(usize, SystemTime),
     /// It already runs with the same input, since this time.
     Same(SystemTime),
     /// Another execution has this name.
@@ -108,17 +108,17 @@ impl Shown {
 
 impl Book {
     /// Opens an execution if its name is not taken.
-    pub(super) fn open(&self, name: &str, input: &str, trace: Option<&str>) -> Opened {
+    pub(super) fn open(&self, name: &str, input: &str, trace: Option<&str>, history: &Arc<History>) -> Opened {
         let mut inner = self.inner();
         if let Some(known) = inner.by_name.get(name).and_then(|at| inner.all.get(*at)) {
             let same = matches!(known.standing, Standing::Running(_)) && &*known.input == input;
             return if same { Opened::Same(known.started) } else { Opened::Taken };
         }
-        let (history, started, at) = (Arc::new(History::begin()), SystemTime::now(), inner.all.len());
-        let standing = Standing::Running(Arc::clone(&history));
+        let (started, at) = (SystemTime::now(), inner.all.len());
+        let standing = Standing::Running(Arc::clone(history));
         inner.all.push(Known { name: name.into(), input: input.into(), trace: trace.map(Into::into), started, standing });
         inner.by_name.insert(name.into(), at);
-        Opened::New(at, history, started)
+        Opened::New(at, started)
     }
 
     /// Closes the execution at this position.
@@ -133,6 +133,11 @@ impl Book {
         if let Some(known) = self.inner().all.get_mut(at) {
             known.standing = Standing::Ended(Box::new(closed));
         }
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.inner().all.len()
     }
 
     /// The execution of this name.
@@ -215,15 +220,9 @@ mod tests {
         let task = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Retry": retry, "End": true});
         let definition = Definition::read(&json!({"StartAt": "T", "States": {"T": task}})).unwrap();
         let book = Book::default();
-        let Opened::New(at, history, started) = book.open("one", "{}", None) else { panic!("it is new") };
-        let execution = Execution {
-            id: "x".into(),
-            name: "one".into(),
-            input: json!({}),
-            started: String::new(),
-            machine_id: String::new(),
-            machine_name: String::new(),
-        };
+        let history = Arc::new(History::begin());
+        let Opened::New(at, started) = book.open("one", "{}", None, &history) else { panic!("it is new") };
+        let execution = Execution { id: "x".into(), name: "one".into(), input: json!({}), ..Execution::default() };
         let outcome = run(&definition, &execution, &Fails, &history).await;
         let before = book.history("one").unwrap();
         book.close(at, &outcome, &history, started);
@@ -236,12 +235,14 @@ mod tests {
     #[test]
     fn a_name_is_taken_once_and_the_same_while_it_runs() {
         let book = Book::default();
-        let Opened::New(at, history, started) = book.open("one", "{}", None) else { panic!("it is new") };
-        assert!(matches!(book.open("one", "{}", None), Opened::Same(since) if since == started));
-        assert!(matches!(book.open("one", "{ }", None), Opened::Taken));
+        let history = Arc::new(History::begin());
+        let open = |name: &str, input: &str| book.open(name, input, None, &history);
+        let Opened::New(at, started) = open("one", "{}") else { panic!("it is new") };
+        assert!(matches!(open("one", "{}"), Opened::Same(since) if since == started));
+        assert!(matches!(open("one", "{ }"), Opened::Taken));
         book.close(at, &Outcome::Succeeded(json!(1)), &history, started);
-        assert!(matches!(book.open("one", "{}", None), Opened::Taken));
-        assert!(matches!(book.open("two", "{}", None), Opened::New(1, ..)));
+        assert!(matches!(open("one", "{}"), Opened::Taken));
+        assert!(matches!(open("two", "{}"), Opened::New(1, ..)));
         assert_eq!(book.find("one").map(|shown| shown.status()), Some("SUCCEEDED"));
         assert_eq!(book.newest(usize::MAX, |_| true, 9).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1, 0]);
     }

@@ -66,6 +66,13 @@ fn what(what: &What) -> (String, Option<(String, Value)>) {
         What::ParallelStarted => ("ParallelStateStarted".to_owned(), None),
         What::ParallelSucceeded => ("ParallelStateSucceeded".to_owned(), None),
         What::ParallelFailed => ("ParallelStateFailed".to_owned(), None),
+        What::MapStarted(items) => named("MapStateStarted", json!({"length": items})),
+        What::IterationStarted(map, index) => named("MapIterationStarted", json!({"name": &**map, "index": index})),
+        What::IterationSucceeded(map, index) => named("MapIterationSucceeded", json!({"name": &**map, "index": index})),
+        What::IterationFailed(map, index) => named("MapIterationFailed", json!({"name": &**map, "index": index})),
+        What::IterationAborted(map, index) => named("MapIterationAborted", json!({"name": &**map, "index": index})),
+        What::MapSucceeded => ("MapStateSucceeded".to_owned(), None),
+        What::MapFailed => ("MapStateFailed".to_owned(), None),
     }
 }
 
@@ -126,6 +133,9 @@ const fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Task => "Task",
         Kind::Parallel => "Parallel",
+        Kind::Map => "Map",
+        Kind::Choice => "Choice",
+        Kind::Wait => "Wait",
         Kind::Pass => "Pass",
         Kind::Succeed => "Succeed",
         Kind::Fail => "Fail",
@@ -158,6 +168,11 @@ mod tests {
             (What::TaskScheduled(Arc::clone(&send), Arc::clone(&text), None), "TaskScheduled", "taskScheduledEventDetails"),
             (What::TaskFailed(Arc::clone(&function), failure.clone()), "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails"),
             (What::TaskTimedOut(Arc::clone(&send), failure.clone()), "TaskTimedOut", "taskTimedOutEventDetails"),
+            (What::Entered(Kind::Choice, Arc::from("C"), Arc::clone(&text)), "ChoiceStateEntered", "stateEnteredEventDetails"),
+            (What::Exited(Kind::Wait, Arc::from("W"), Arc::clone(&text)), "WaitStateExited", "stateExitedEventDetails"),
+            (What::MapStarted(3), "MapStateStarted", "mapStateStartedEventDetails"),
+            (What::IterationStarted(Arc::from("M"), 0), "MapIterationStarted", "mapIterationStartedEventDetails"),
+            (What::IterationFailed(Arc::from("M"), 0), "MapIterationFailed", "mapIterationFailedEventDetails"),
             (What::TaskSucceeded(send, Arc::clone(&text)), "TaskSucceeded", "taskSucceededEventDetails"),
             (What::Failed(failure), "ExecutionFailed", "executionFailedEventDetails"),
         ] {

@@ -1,66 +1,111 @@
-//! Step Functions: standard state machines, their executions and their results. An execution runs
-//! on whether or not a caller waits for it, and ends with the service. Source: Step Functions API
-//! reference.
+//! Step Functions: standard and express state machines, their executions and their results. An
+//! execution runs on whether or not a caller waits for it, and ends with the service. Source: Step
+//! Functions API reference.
 
 mod book;
 mod events;
 mod requests;
+mod shown;
 mod tasks;
 mod trace;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use states::{Definition, Execution, LARGEST_PAYLOAD, Outcome, run};
+use states::{Definition, Execution, History, LARGEST_PAYLOAD, Outcome, run};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use self::book::{Book, Opened};
-use self::requests::{Asked, Refusal, description, is_name, named, summary, token};
+use self::requests::{Asked, Refusal, answered, description, is_name, named, summary, token};
 use self::tasks::{Doing, Reach};
-use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
+use super::shows::Shows;
 use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
+use crate::deliver::{Delivery, Receives, Undelivered};
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
+use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
-use template::blueprint::{self, Target};
+use template::blueprint::{self, MachineKind, Target};
 
 pub use self::book::{How, Shown};
-pub use self::requests::{execution_arn, machine_arn};
+pub use self::requests::{execution_arn, express_arn, machine_arn};
 pub use self::trace::{root_of_execution, root_of_try};
 
 /// The description of this service.
-pub const DESCRIBED: Described =
-    Described { name: "states", title: "Step Functions", protocol: Protocol::Json10("AWSStepFunctions"), operations: &["StartExecution"] };
+pub const DESCRIBED: Described = Described {
+    name: "states",
+    title: "Step Functions",
+    protocol: Protocol::Json10("AWSStepFunctions"),
+    operations: &["StartExecution", "StartSyncExecution"],
+};
+
+/// The longest express execution. Source: Step Functions, service quotas.
+const LONGEST_EXPRESS: Duration = Duration::from_secs(300);
 
 /// All machines.
 pub struct StepFunctions {
     machines: BTreeMap<String, Arc<Machine>>,
     reach: Arc<Reach>,
     sightings: Sightings,
+    compressed: Compressed,
     /// The running executions; they end with the service.
     running: Mutex<JoinSet<()>>,
 }
 
 struct Machine {
     name: String,
-    definition: Definition,
+    kind: MachineKind,
+    /// Or why it cannot be started here.
+    definition: Result<Arc<Definition>, String>,
     book: Book,
+}
+
+impl Machine {
+    /// What the page tells of it besides its name.
+    fn note(&self) -> String {
+        match (&self.definition, self.kind) {
+            (Err(why), _) => format!("cannot be started here: {why}"),
+            (Ok(_), MachineKind::Express) => "express".to_owned(),
+            (Ok(_), MachineKind::Standard) => String::new(),
+        }
+    }
+
+    /// The ARN of an execution by its name in the book.
+    fn execution_arn(&self, name: &str) -> String {
+        match self.kind {
+            MachineKind::Standard => execution_arn(&self.name, name),
+            MachineKind::Express => express_arn(&self.name, name),
+        }
+    }
+
+    fn only(&self, kind: MachineKind) -> Result<(), Refusal> {
+        let other = || Refusal::new("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine");
+        if self.kind == kind { Ok(()) } else { Err(other()) }
+    }
 }
 
 impl StepFunctions {
     /// The declared machines, without executions.
-    pub fn new(machines: &[blueprint::Machine], invoke: LateInvoke, sqs: Arc<Sqs>, sns: Arc<Sns>, sightings: Sightings) -> Arc<Self> {
+    pub fn new(
+        machines: &[blueprint::Machine],
+        invoke: LateInvoke,
+        (sqs, sns): (Arc<Sqs>, Arc<Sns>),
+        compressed: Compressed,
+        sightings: Sightings,
+    ) -> Arc<Self> {
         let machine = |declared: &blueprint::Machine| {
-            let (name, definition) = (declared.name.clone(), declared.definition.clone());
-            (name.clone(), Arc::new(Machine { name, definition, book: Book::default() }))
+            let (name, kind, definition) = (declared.name.clone(), declared.kind, declared.definition.clone().map(Arc::new));
+            (name.clone(), Arc::new(Machine { name, kind, definition, book: Book::default() }))
         };
         let machines = machines.iter().map(machine).collect();
-        Arc::new(Self { machines, reach: Arc::new(Reach { invoke, sqs, sns }), sightings, running: Mutex::default() })
+        Arc::new(Self { machines, reach: Arc::new(Reach { invoke, sqs, sns }), sightings, compressed, running: Mutex::default() })
     }
 
     /// The machines' names.
@@ -90,60 +135,93 @@ impl StepFunctions {
         found.ok_or_else(|| Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'")))
     }
 
-    fn start(&self, asked: &Asked, root: Option<&str>) -> Result<Value, Refusal> {
-        let machine = self.machine(asked)?;
-        let made;
+    /// Begins an execution, unless a standard one with the same name and input runs already.
+    fn begin(&self, machine: &Arc<Machine>, asked: &Asked, root: Option<&str>) -> Result<Begun, Refusal> {
+        let definition = machine.definition.as_ref().map_err(|why| {
+            Refusal::new("InvalidDefinition", format!("the state machine `{}` cannot be started on this machine: {why}", machine.name))
+        })?;
         let name = match asked.text("name")? {
-            Some(name) if is_name(name) => name,
+            Some(name) if is_name(name) => name.to_owned(),
             Some(name) => return Err(Refusal::new("InvalidName", format!("Invalid Name: '{name}'"))),
-            None => {
-                made = uuid();
-                &made
-            }
+            None => uuid(),
         };
-        let text = asked.text("input")?.unwrap_or("{}");
-        if text.len() > LARGEST_PAYLOAD {
-            let what =
-                format!("Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_PAYLOAD}");
-            return Err(Refusal::new("ValidationException", format!("1 validation error detected: {what}")));
-        }
-        let input: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'")))?;
+        let (text, input) = input(asked)?;
         let trace = asked.text("traceHeader")?;
-        let started = match machine.book.open(name, text, trace) {
+        // The name of an express execution need not be its own.
+        let known_as = if machine.kind == MachineKind::Express { format!("{name}:{}", uuid()) } else { name.clone() };
+        let history = Arc::new(if machine.kind == MachineKind::Express { History::unlimited() } else { History::begin() });
+        let (at, started) = match machine.book.open(&known_as, text, trace, &history) {
             Opened::Taken => {
-                let arn = execution_arn(&machine.name, name);
+                let arn = execution_arn(&machine.name, &name);
                 return Err(Refusal::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'")));
             }
-            Opened::Same(started) => started,
-            Opened::New(at, history, started) => {
-                let root =
-                    trace.and_then(faults::trace_root).or(root).map_or_else(|| root_of_execution(&machine.name, name), str::to_owned);
-                let execution = Execution {
-                    id: execution_arn(&machine.name, name),
-                    name: name.to_owned(),
-                    input,
-                    started: dates::milliseconds(started),
-                    machine_id: machine_arn(&machine.name),
-                    machine_name: machine.name.clone(),
-                };
-                self.spawn(Under { machine: Arc::clone(machine), at, history, started, root, execution });
-                started
-            }
+            Opened::Same(started) => return Ok(Begun::Before(execution_arn(&machine.name, &name), started)),
+            Opened::New(at, started) => (at, started),
         };
-        Ok(json!({"executionArn": execution_arn(&machine.name, name), "startDate": events::epoch_seconds(started)}))
+        let root = trace.and_then(faults::trace_root).or(root).map_or_else(|| root_of_execution(&machine.name, &known_as), str::to_owned);
+        let execution = Execution {
+            id: machine.execution_arn(&known_as),
+            name,
+            input,
+            started: dates::milliseconds(started),
+            machine_id: machine_arn(&machine.name),
+            machine_name: machine.name.clone(),
+            pace: self.compressed.queues,
+        };
+        Ok(Begun::Now(Box::new(Under {
+            machine: Arc::clone(machine),
+            definition: Arc::clone(definition),
+            at,
+            known_as,
+            history,
+            started,
+            root,
+            execution,
+        })))
     }
 
-    fn spawn(&self, under: Under) {
+    fn start(&self, asked: &Asked, root: Option<&str>) -> Result<Value, Refusal> {
+        let (arn, started) = match self.begin(self.machine(asked)?, asked, root)? {
+            Begun::Before(arn, started) => (arn, started),
+            Begun::Now(under) => {
+                let (arn, started) = (under.execution.id.clone(), under.started);
+                drop(self.spawn(*under));
+                (arn, started)
+            }
+        };
+        Ok(json!({"executionArn": arn, "startDate": events::epoch_seconds(started)}))
+    }
+
+    /// `StartSyncExecution`: the result of an express execution.
+    async fn start_and_wait(&self, asked: &Asked, root: Option<&str>) -> Result<Value, Refusal> {
+        let machine = self.machine(asked)?;
+        machine.only(MachineKind::Express)?;
+        let Begun::Now(under) = self.begin(machine, asked, root)? else { return Err(Refusal::new("InternalError", "it runs already")) };
+        let (known_as, execution) = (under.known_as.clone(), under.execution.clone());
+        // It ends with the service, which then answers nothing any more.
+        let _ = self.spawn(*under).await;
+        let shown = machine.book.find(&known_as).ok_or_else(|| Refusal::new("InternalError", "the execution is gone"))?;
+        Ok(answered(&machine.name, &shown, &execution))
+    }
+
+    /// Runs an execution; the receiver gets a word when it has ended.
+    fn spawn(&self, under: Under) -> oneshot::Receiver<()> {
         let (reach, sightings) = (Arc::clone(&self.reach), self.sightings.clone());
-        sightings.tell(Seen::ExecutionStarted { machine: under.machine.name.clone(), name: under.execution.name.clone() });
+        sightings.tell(Seen::ExecutionStarted { machine: under.machine.name.clone(), name: under.known_as.clone() });
+        let (sender, ended) = oneshot::channel();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
-        running.spawn(async move { under.go(&reach, &sightings).await });
+        running.spawn(async move {
+            under.go(&reach, &sightings).await;
+            // The caller may be gone.
+            let _ = sender.send(());
+        });
+        ended
     }
 
     fn list(&self, asked: &Asked) -> Result<Value, Refusal> {
         let machine = self.machine(asked)?;
+        machine.only(MachineKind::Standard)?;
         let (most, status) = (asked.most()?, asked.status()?);
         let about = format!("{}/{}", machine.name, status.unwrap_or_default());
         let before = asked.from(&about)?.unwrap_or(usize::MAX);
@@ -177,20 +255,48 @@ impl StepFunctions {
     }
 }
 
+/// The input of an execution: its text and its value.
+fn input(asked: &Asked) -> Result<(&str, Value), Refusal> {
+    let text = asked.text("input")?.unwrap_or("{}");
+    if text.len() > LARGEST_PAYLOAD {
+        let what =
+            format!("Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_PAYLOAD}");
+        return Err(Refusal::new("ValidationException", format!("1 validation error detected: {what}")));
+    }
+    let invalid = |error| Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"));
+    serde_json::from_str(text).map(|input| (text, input)).map_err(invalid)
+}
+
+/// What beginning an execution comes to.
+enum Begun {
+    /// It begins now.
+    Now(Box<Under>),
+    /// It runs already: its ARN, and since when.
+    Before(String, SystemTime),
+}
+
 /// An execution under way.
 struct Under {
     machine: Arc<Machine>,
+    definition: Arc<Definition>,
     at: usize,
-    history: Arc<states::History>,
-    started: std::time::SystemTime,
+    /// Its name in the book.
+    known_as: String,
+    history: Arc<History>,
+    started: SystemTime,
     root: String,
     execution: Execution,
 }
 
 impl Under {
     async fn go(self, reach: &Reach, sightings: &Sightings) {
-        let Self { machine, at, history, started, root, execution } = self;
-        let outcome = run(&machine.definition, &execution, &Doing { reach, root: &root }, &history).await;
+        let Self { machine, definition, at, known_as, history, started, root, execution } = self;
+        let doing = Doing { reach, root: &root };
+        let running = run(&definition, &execution, &doing, &history);
+        let outcome = match machine.kind {
+            MachineKind::Standard => running.await,
+            MachineKind::Express => tokio::time::timeout(LONGEST_EXPRESS, running).await.unwrap_or(Outcome::TimedOut),
+        };
         machine.book.close(at, &outcome, &history, started);
         let (status, error) = match &outcome {
             Outcome::Succeeded(_) => ("SUCCEEDED", None),
@@ -199,7 +305,7 @@ impl Under {
         };
         sightings.tell(Seen::ExecutionEnded {
             machine: machine.name.clone(),
-            name: execution.name,
+            name: known_as,
             status: status.to_owned(),
             error,
             tries: history.tries().into_iter().map(|(state, tries)| (state.to_string(), tries)).collect(),
@@ -225,14 +331,20 @@ impl Service for StepFunctions {
         &DESCRIBED
     }
 
+    fn shows(&self) -> Option<&dyn Shows> {
+        Some(self)
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
-        let answered = Asked::read(&call.body).and_then(|asked| match call.operation.as_str() {
-            "StartExecution" => self.start(&asked, call.root.as_deref()),
-            "DescribeExecution" => self.execution(&asked).map(|(machine, _, shown)| description(&machine.name, &shown)),
-            "ListExecutions" => self.list(&asked),
-            "GetExecutionHistory" => self.history(&asked),
-            other => Err(Refusal::new("UnknownOperationException", format!("this machine's Step Functions has no `{other}`"))),
-        });
+        let answered = match (Asked::read(&call.body), call.operation.as_str()) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(asked), "StartExecution") => self.start(&asked, call.root.as_deref()),
+            (Ok(asked), "StartSyncExecution") => self.start_and_wait(&asked, call.root.as_deref()).await,
+            (Ok(asked), "DescribeExecution") => self.execution(&asked).map(|(machine, _, shown)| description(&machine.name, &shown)),
+            (Ok(asked), "ListExecutions") => self.list(&asked),
+            (Ok(asked), "GetExecutionHistory") => self.history(&asked),
+            (Ok(_), other) => Err(Refusal::new("UnknownOperationException", format!("this machine's Step Functions has no `{other}`"))),
+        };
         match answered {
             Ok(answer) => Answer::ok(JSON_1_0, &answer),
             Err(Refusal { kind, message }) => Answer::error(JSON_1_0, 400, kind, &message),

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use states::Execution;
 
 use super::book::{How, Shown};
 use super::events::epoch_seconds;
@@ -118,6 +119,11 @@ pub fn execution_arn(machine: &str, name: &str) -> String {
     arn("states", &format!("execution:{machine}:{name}"))
 }
 
+/// The ARN of an express execution, by its name and the id that makes it unique: `name:id`.
+pub fn express_arn(machine: &str, name: &str) -> String {
+    arn("states", &format!("express:{machine}:{name}"))
+}
+
 /// The rest of an ARN after its kind; an ARN of another account names nothing here.
 pub(super) fn named<'a>(text: &'a str, kind: &str) -> Result<Option<&'a str>, Refusal> {
     let mut parts = text.splitn(7, ':');
@@ -151,6 +157,23 @@ pub(super) fn description(machine: &str, shown: &Shown) -> Value {
             }
             Some((_, How::TimedOut)) | None => {}
         }
+    }
+    out
+}
+
+/// The answer of `StartSyncExecution`.
+pub(super) fn answered(machine: &str, shown: &Shown, execution: &Execution) -> Value {
+    let mut out = description(machine, shown);
+    if let (Some(out), Some((ended, _))) = (out.as_object_mut(), &shown.ended) {
+        out.remove("redriveCount");
+        out.insert("executionArn".to_owned(), json!(execution.id));
+        out.insert("name".to_owned(), json!(execution.name));
+        if matches!(shown.ended, Some((_, How::TimedOut))) {
+            out.insert("error".to_owned(), json!(states::TIMEOUT));
+        }
+        // Billed in steps of 100 ms and 64 MB. Source: Step Functions, pricing.
+        let took = ended.duration_since(shown.started).unwrap_or_default().as_millis().div_ceil(100).max(1) * 100;
+        out.insert("billingDetails".to_owned(), json!({"billedDurationInMilliseconds": took, "billedMemoryUsedInMB": 64}));
     }
     out
 }

@@ -1,31 +1,43 @@
 //! The fields of an object with its path: reads fields, and reports complaints under that path.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use faults::Complaint;
 use serde_json::{Map, Value};
 
+use super::findings::Findings;
+
 /// An object of the definition.
 pub(super) struct Fields<'a> {
     path: String,
     fields: &'a Map<String, Value>,
-    complaints: &'a RefCell<Vec<Complaint>>,
+    findings: &'a RefCell<Findings>,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `value`, which is at `path`.
-    pub(super) fn of(value: &'a Value, path: &str, complaints: &'a RefCell<Vec<Complaint>>) -> Option<Self> {
+    pub(super) fn of(value: &'a Value, path: &str, findings: &'a RefCell<Findings>) -> Option<Self> {
         if let Value::Object(fields) = value {
-            return Some(Self { path: path.to_owned(), fields, complaints });
+            return Some(Self { path: path.to_owned(), fields, findings });
         }
-        complaints.borrow_mut().push(Complaint::new(path, format!("found {}, expected an object", kind(value))));
+        findings.borrow_mut().wrong.push(Complaint::new(path, format!("found {}, expected an object", kind(value))));
         None
     }
 
     pub(super) fn complain(&self, key: &str, what: impl Into<String>) {
-        self.complaints.borrow_mut().push(Complaint::new(self.at(key), what));
+        self.findings.borrow_mut().wrong.push(Complaint::new(self.at(key), what));
+    }
+
+    /// The field is right, and not served here.
+    pub(super) fn not_served(&self, key: &str, what: impl Into<String>) {
+        self.findings.borrow_mut().not_served.push(Complaint::new(self.at(key), what));
+    }
+
+    /// Those of these fields that are there are not served here.
+    pub(super) fn none_served(&self, keys: &[&str], what: &str) {
+        keys.iter().filter(|key| self.has(key)).for_each(|key| self.not_served(key, what));
     }
 
     /// The path of a field.
@@ -53,8 +65,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The complaints, for code that reads a value by itself.
-    pub(super) fn complaints(&self) -> std::cell::RefMut<'a, Vec<Complaint>> {
-        self.complaints.borrow_mut()
+    pub(super) fn complaints(&self) -> RefMut<'a, Vec<Complaint>> {
+        RefMut::map(self.findings.borrow_mut(), |findings| &mut findings.wrong)
     }
 
     pub(super) fn text(&self, key: &str) -> Option<String> {
@@ -111,12 +123,18 @@ impl<'a> Fields<'a> {
     /// An object within this one that must exist.
     pub(super) fn needed_within(&self, key: &str) -> Option<Self> {
         match self.value(key) {
-            Some(value) => Self::of(value, &self.at(key), self.complaints),
+            Some(value) => Self::of(value, &self.at(key), self.findings),
             None => {
                 self.complain(key, "found none");
                 None
             }
         }
+    }
+
+    /// What `read` makes of a text.
+    pub(super) fn read<T>(&self, key: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text(key)?;
+        read(&text).map_err(|what| self.complain(key, what)).ok()
     }
 
     /// The elements of a list, each with its path.
@@ -135,13 +153,13 @@ impl<'a> Fields<'a> {
 
     /// The objects of a list.
     pub(super) fn each(&self, key: &str) -> Vec<Self> {
-        self.list(key).into_iter().filter_map(|(at, value)| Self::of(value, &at, self.complaints)).collect()
+        self.list(key).into_iter().filter_map(|(at, value)| Self::of(value, &at, self.findings)).collect()
     }
 
     /// The objects in the fields of this one, each with its name; `None` for a field that is not an
     /// object.
     pub(super) fn children(&self) -> Vec<(&'a str, Option<Self>)> {
-        self.fields.iter().map(|(key, value)| (key.as_str(), Self::of(value, &self.at(key), self.complaints))).collect()
+        self.fields.iter().map(|(key, value)| (key.as_str(), Self::of(value, &self.at(key), self.findings))).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::{Fields, kind};
-use super::states::result_place;
+use super::shapes::{VARIABLES, result_place};
 use crate::definition::{Catcher, Handling};
 use crate::error_equals::{ALL, ErrorEquals, RESERVED};
 use crate::retry::{Jitter, Retrier};
@@ -53,7 +53,8 @@ fn jitter(fields: &Fields<'_>) -> Jitter {
 }
 
 fn catcher(fields: &Fields<'_>, last: bool) -> Option<Catcher> {
-    fields.only("catcher", &["ErrorEquals", "ResultPath", "Next", "Comment"]);
+    fields.only("catcher", &["ErrorEquals", "ResultPath", "Next", "Comment", "Assign"]);
+    fields.none_served(&["Assign"], VARIABLES);
     let (errors, result, next) = (error_equals(fields, last), result_place(fields), fields.needed_text("Next"));
     Some(Catcher { errors: errors?, result, next: Arc::from(next?) })
 }

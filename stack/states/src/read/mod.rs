@@ -1,8 +1,13 @@
-//! Reads a definition: everything in it is understood or reported as a complaint, all at once.
+//! Reads a definition: everything in it is understood, or reported: what is wrong, or else what is
+//! not served here.
 
+mod choices;
 mod fields;
+mod findings;
 mod graph;
 mod handling;
+mod maps;
+mod shapes;
 mod states;
 
 use std::cell::RefCell;
@@ -14,6 +19,7 @@ use serde_json::Value;
 
 use crate::definition::{Definition, Flow, Name};
 use fields::Fields;
+use findings::Findings;
 
 /// The longest name of a state, in characters. Source: Amazon States Language, "States".
 const LONGEST_NAME: usize = 80;
@@ -22,39 +28,62 @@ const LONGEST_NAME: usize = 80;
 /// Task state.
 const LONGEST_SECONDS: u64 = 99_999_999;
 
-/// Everything in a definition that was not understood.
+/// Why a definition cannot be run; each reason with its state and field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; "))]
-pub struct DefinitionError(pub Vec<Complaint>);
+pub enum DefinitionError {
+    /// Step Functions would refuse it too.
+    #[error("{}", joined(.0))]
+    Wrong(Vec<Complaint>),
+    /// It uses what is not served here. What else may be wrong with it is not told: it may be right
+    /// in what is not understood.
+    #[error("{}", joined(.0))]
+    NotServed(Vec<Complaint>),
+}
+
+fn joined(complaints: &[Complaint]) -> String {
+    complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
+}
 
 impl Definition {
     /// Reads a definition.
     ///
     /// # Errors
-    /// All complaints at once, each with its state and field.
+    /// All reasons at once.
     pub fn read(value: &Value) -> Result<Self, DefinitionError> {
-        let complaints = RefCell::new(Vec::new());
-        let definition = machine(value, &complaints);
-        let complaints = complaints.into_inner();
+        let findings = RefCell::default();
+        let definition = machine(value, &findings);
+        let Findings { wrong, not_served } = findings.into_inner();
         match definition {
-            Some(definition) if complaints.is_empty() => Ok(definition),
-            _ => Err(DefinitionError(complaints)),
+            _ if !not_served.is_empty() => Err(DefinitionError::NotServed(not_served)),
+            Some(definition) if wrong.is_empty() => Ok(definition),
+            _ => Err(DefinitionError::Wrong(wrong)),
         }
     }
 }
 
-fn machine(value: &Value, complaints: &RefCell<Vec<Complaint>>) -> Option<Definition> {
-    let fields = Fields::of(value, "Definition", complaints)?;
+fn machine(value: &Value, findings: &RefCell<Findings>) -> Option<Definition> {
+    let fields = Fields::of(value, "Definition", findings)?;
+    if !in_json_path(&fields) {
+        return None;
+    }
     fields.only("state machine", &["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"]);
-    for (key, served) in [("QueryLanguage", "JSONPath"), ("Version", "1.0")] {
-        if let Some(found) = fields.text(key).filter(|found| found != served) {
-            fields.complain(key, format!("found `{found}`, there is: {served}"));
-        }
+    if let Some(found) = fields.text("Version").filter(|found| found != "1.0") {
+        fields.complain("Version", format!("found `{found}`, there is: 1.0"));
     }
     let timeout = fields.seconds("TimeoutSeconds", 1..=LONGEST_SECONDS);
     let mut names = BTreeSet::new();
     let flow = flow(&fields, &mut names)?;
     Some(Definition { flow, timeout })
+}
+
+/// Whether a machine or a state is written in JSONPath; JSONata is another language.
+fn in_json_path(fields: &Fields<'_>) -> bool {
+    match fields.text("QueryLanguage").as_deref() {
+        None | Some("JSONPath") => return true,
+        Some("JSONata") => fields.not_served("QueryLanguage", "JSONata is not served here, JSONPath is"),
+        Some(other) => fields.complain("QueryLanguage", format!("found `{other}`, there are: JSONPath, JSONata")),
+    }
+    false
 }
 
 /// The states of a machine or of a branch. `names` holds every name that is already used.

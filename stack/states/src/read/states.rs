@@ -6,21 +6,23 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::{LONGEST_SECONDS, flow, handling};
-use crate::definition::{After, Fail, Flow, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task};
+use super::shapes::{EVERY, GOES_ON, PATHS, VARIABLES, after, given, selection, shaping};
+use super::{LONGEST_SECONDS, choices, flow, handling, in_json_path, maps};
+use crate::definition::{Fail, Flow, Name, Parallel, Pass, State, Succeed, Task, Until, Wait};
 use crate::intrinsic::Source;
-use crate::path::Path;
-use crate::payload::Payload;
-
-const EVERY: [&str; 2] = ["Type", "Comment"];
-const GOES_ON: [&str; 2] = ["Next", "End"];
-const PATHS: [&str; 2] = ["InputPath", "OutputPath"];
 
 /// Reads a state; `names` holds the names of all states read so far.
 pub(super) fn state(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<State> {
+    if !in_json_path(fields) {
+        return None;
+    }
+    fields.none_served(&["Assign"], VARIABLES);
     match fields.needed_text("Type")?.as_str() {
         "Task" => task(fields),
         "Parallel" => parallel(fields, names),
+        "Map" => maps::read(fields, names),
+        "Choice" => choices::read(fields),
+        "Wait" => wait(fields),
         "Pass" => pass(fields),
         "Succeed" => {
             fields.only("Succeed", &[&EVERY[..], &PATHS].concat());
@@ -28,17 +30,20 @@ pub(super) fn state(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<S
         }
         "Fail" => Some(State::Fail(fail(fields))),
         other => {
-            fields.complain("Type", format!("found `{other}`, there are: Task, Parallel, Pass, Succeed, Fail"));
+            fields.complain("Type", format!("found `{other}`, there are: Task, Parallel, Map, Choice, Wait, Pass, Succeed, Fail"));
             None
         }
     }
 }
 
 fn task(fields: &Fields<'_>) -> Option<State> {
-    let own = ["Resource", "Parameters", "ResultSelector", "ResultPath", "TimeoutSeconds", "Retry", "Catch"];
-    fields.only("Task", &[&EVERY[..], &PATHS, &own, &GOES_ON].concat());
+    let own =
+        ["Resource", "Parameters", "ResultSelector", "ResultPath", "TimeoutSeconds", "TimeoutSecondsPath", "Retry", "Catch", "Credentials"];
+    let heartbeats = ["HeartbeatSeconds", "HeartbeatSecondsPath"];
+    fields.only("Task", &[&EVERY[..], &PATHS, &own, &heartbeats, &GOES_ON].concat());
+    fields.none_served(&heartbeats, "heartbeats are not served here");
     let (shaping, handling, after) = (shaping(fields), handling::read(fields), after(fields));
-    let timeout = fields.seconds("TimeoutSeconds", 1..=LONGEST_SECONDS);
+    let timeout = given(fields, "TimeoutSeconds", |fields, key| fields.seconds(key, 1..=LONGEST_SECONDS));
     let resource = fields.needed_text("Resource");
     if resource.as_deref() == Some("") {
         fields.complain("Resource", "found nothing, expected the ARN of what does the task");
@@ -57,6 +62,22 @@ fn parallel(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<State> {
     let branches: Vec<Option<Flow>> = fields.each("Branches").iter().map(|one| branch(one, names)).collect();
     let branches: Option<Vec<Flow>> = branches.into_iter().collect();
     Some(State::Parallel(Parallel { branches: branches?, shaping, handling, after: after? }))
+}
+
+fn wait(fields: &Fields<'_>) -> Option<State> {
+    let ways = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+    fields.only("Wait", &[&EVERY[..], &PATHS, &ways, &GOES_ON].concat());
+    if ways.iter().filter(|key| fields.has(key)).count() != 1 {
+        fields.complain("Seconds", format!("expected exactly one of {}", ways.join(", ")));
+        return None;
+    }
+    let seconds = given(fields, "Seconds", |fields, key| fields.seconds(key, 0..=LONGEST_SECONDS)).map(Until::Over);
+    let moment = |fields: &Fields<'_>, key: &str| {
+        fields.read(key, |text| dates::read(text).ok_or_else(|| format!("found `{text}`, expected a time such as `2026-01-31T12:00:00Z`")))
+    };
+    let until = seconds.or_else(|| given(fields, "Timestamp", moment).map(Until::Moment));
+    let (input, output, after) = (selection(fields, "InputPath"), selection(fields, "OutputPath"), after(fields));
+    Some(State::Wait(Wait { until: until?, input, output, after: after? }))
 }
 
 fn branch(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<Flow> {
@@ -81,57 +102,5 @@ fn said(fields: &Fields<'_>, key: &str, by_path: &str) -> Option<Source> {
         fields.complain(by_path, format!("found it beside `{key}`, expected one of the two"));
     }
     let literal = fields.text(key).map(|text| Source::Literal(Value::String(text)));
-    literal.or_else(|| Source::read(&fields.text(by_path)?).map_err(|what| fields.complain(by_path, what)).ok())
-}
-
-fn after(fields: &Fields<'_>) -> Option<After> {
-    let (next, end) = (fields.text("Next"), fields.flag("End"));
-    match (fields.has("Next"), end) {
-        (true, false) => Some(After::Next(Arc::from(next?))),
-        (false, true) => Some(After::End),
-        (true, true) => {
-            fields.complain("End", "found it beside `Next`, expected one of the two");
-            None
-        }
-        (false, false) => {
-            fields.complain("Next", "found neither `Next` nor `End: true`, expected one of the two");
-            None
-        }
-    }
-}
-
-fn shaping(fields: &Fields<'_>) -> Shaping {
-    Shaping {
-        input: selection(fields, "InputPath"),
-        parameters: payload(fields, "Parameters"),
-        selector: payload(fields, "ResultSelector"),
-        result: result_place(fields),
-        output: selection(fields, "OutputPath"),
-    }
-}
-
-fn payload(fields: &Fields<'_>, key: &str) -> Option<Payload> {
-    let value = fields.value(key)?;
-    if !value.is_object() {
-        fields.complain(key, format!("found {}, expected an object", super::fields::kind(value)));
-    }
-    Some(Payload::read(value, &fields.at(key), &mut fields.complaints()))
-}
-
-fn selection(fields: &Fields<'_>, key: &str) -> Selection {
-    if fields.value(key).is_some_and(Value::is_null) {
-        return Selection::Nothing;
-    }
-    let path = fields.text(key).and_then(|text| Path::read(&text).map_err(|what| fields.complain(key, what)).ok());
-    Selection::Path(path.unwrap_or(Path::everything()))
-}
-
-/// `ResultPath` of a state or of a catcher.
-pub(super) fn result_place(fields: &Fields<'_>) -> ResultPlace {
-    let key = "ResultPath";
-    if fields.value(key).is_some_and(Value::is_null) {
-        return ResultPlace::Nowhere;
-    }
-    let path = fields.text(key).and_then(|text| Path::read_in_input(&text).map_err(|what| fields.complain(key, what)).ok());
-    ResultPlace::At(path.unwrap_or(Path::everything()))
+    literal.or_else(|| fields.read(by_path, Source::read))
 }

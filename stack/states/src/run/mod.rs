@@ -1,19 +1,20 @@
 //! Runs a definition with any implementation of its tasks. It waits by tokio's clock, and work that
 //! it drops stops at once: a branch whose sibling failed, or an execution that timed out.
 
+mod parts;
 mod shape;
 mod visit;
 
-use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures::future::{BoxFuture, FutureExt, try_join_all};
+use futures::future::{BoxFuture, FutureExt};
 use serde_json::{Value, json};
-use siphasher::sip::SipHasher24;
 
-use crate::definition::{After, Definition, Fail, Flow, Name, Parallel, Pass, State, Succeed, Task};
-use crate::error_equals::{RUNTIME, TIMEOUT};
+use crate::chance::Chance;
+use crate::definition::{After, Choice, Definition, Fail, Flow, Given, Name, Pass, State, Succeed, Until, Wait};
+use crate::error_equals::{NO_CHOICE_MATCHED, RUNTIME};
 use crate::failure::Failure;
 use crate::history::{History, Kind, What};
 use crate::path::Scope;
@@ -40,7 +41,7 @@ pub struct Attempt<'a> {
 }
 
 /// The data of an execution.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Execution {
     /// Its ARN.
     pub id: String,
@@ -54,6 +55,8 @@ pub struct Execution {
     pub machine_id: String,
     /// The machine's name.
     pub machine_name: String,
+    /// How many times faster than at AWS a Wait passes; 0 counts as 1.
+    pub pace: u32,
 }
 
 /// How an execution ended.
@@ -70,10 +73,12 @@ pub enum Outcome {
 /// Runs an execution to its end. Events are written to `history` as they happen.
 pub async fn run(definition: &Definition, execution: &Execution, tasks: &dyn Tasks, history: &History) -> Outcome {
     let context = json!({
-        "Execution": {"Id": execution.id, "Input": execution.input, "Name": execution.name, "StartTime": execution.started},
+        "Execution": {
+            "Id": execution.id, "Input": execution.input, "Name": execution.name, "StartTime": execution.started, "RedriveCount": 0,
+        },
         "StateMachine": {"Id": execution.machine_id, "Name": execution.machine_name},
     });
-    let run = Run { id: &execution.id, context, tasks, history };
+    let run = Run { context, tasks, history, chance: &Chance::of(&execution.id), pace: execution.pace.max(1) };
     history.add(0, What::Started(Arc::from(execution.input.to_string())));
     let flow = run.flow(&definition.flow, execution.input.clone(), 0);
     let ended = match definition.timeout {
@@ -98,10 +103,11 @@ pub async fn run(definition: &Definition, execution: &Execution, tasks: &dyn Tas
 
 /// A running execution.
 struct Run<'a> {
-    id: &'a str,
     context: Value,
     tasks: &'a dyn Tasks,
     history: &'a History,
+    chance: &'a Chance,
+    pace: u32,
 }
 
 /// A flow that succeeded.
@@ -158,6 +164,9 @@ impl Run<'_> {
         match state {
             State::Task(task) => self.task(name, task, input, previous).await,
             State::Parallel(parallel) => self.parallel(name, parallel, input, previous).await,
+            State::Map(map) => self.map(name, map, input, previous).await,
+            State::Choice(choice) => self.choose(name, choice, input, previous),
+            State::Wait(wait) => self.wait(name, wait, input, previous).await,
             State::Pass(pass) => self.pass(name, pass, input, previous),
             State::Succeed(succeed) => self.succeed(name, succeed, input, previous),
             State::Fail(fail) => Err(self.fail(name, fail, input, previous)),
@@ -178,7 +187,7 @@ impl Run<'_> {
 
     fn pass<'s>(&self, name: &Name, pass: &'s Pass, input: &Value, previous: u64) -> Result<Left<'s>, Stopped> {
         let (last, context) = self.enter(Kind::Pass, name, input, previous);
-        let scope = Scope { input, context: &context };
+        let scope = self.scope(input, &context);
         let stopped = |failure| Stopped { failure, last };
         let effective = pass.shaping.effective_input(name, &scope).map_err(stopped)?;
         let result = pass.result.clone().unwrap_or(effective);
@@ -190,88 +199,93 @@ impl Run<'_> {
     fn succeed<'s>(&self, name: &Name, succeed: &'s Succeed, input: &Value, previous: u64) -> Result<Left<'s>, Stopped> {
         let (last, context) = self.enter(Kind::Succeed, name, input, previous);
         let stopped = |failure| Stopped { failure, last };
-        let taken = selected(&succeed.input, name, &Scope { input, context: &context }).map_err(stopped)?;
-        let output = selected(&succeed.output, name, &Scope { input: &taken, context: &context }).map_err(stopped)?;
+        let taken = selected(&succeed.input, name, &self.scope(input, &context)).map_err(stopped)?;
+        let output = selected(&succeed.output, name, &self.scope(&taken, &context)).map_err(stopped)?;
         let last = self.exit(Kind::Succeed, name, &output, last)?;
         Ok(Left { output, last, next: None })
     }
 
+    fn choose<'s>(&self, name: &Name, choice: &'s Choice, input: &Value, previous: u64) -> Result<Left<'s>, Stopped> {
+        let (last, context) = self.enter(Kind::Choice, name, input, previous);
+        let stopped = |failure: Failure| Stopped { failure, last };
+        let taken = selected(&choice.input, name, &self.scope(input, &context)).map_err(stopped)?;
+        let scope = self.scope(&taken, &context);
+        let mut next = None;
+        for (test, to) in &choice.rules {
+            if test.holds(&scope).map_err(|failure| stopped(failure.of_state(name)))? {
+                next = Some(to);
+                break;
+            }
+        }
+        let no_choice = || stopped(Failure::new(NO_CHOICE_MATCHED, "No choice matched, and the state has no Default.").of_state(name));
+        let next = next.or(choice.default.as_ref()).ok_or_else(no_choice)?;
+        let output = selected(&choice.output, name, &scope).map_err(stopped)?;
+        let last = self.exit(Kind::Choice, name, &output, last)?;
+        Ok(Left { output, last, next: Some(next) })
+    }
+
+    async fn wait<'s>(&self, name: &Name, wait: &'s Wait, input: &Value, previous: u64) -> Result<Left<'s>, Stopped> {
+        let (last, context) = self.enter(Kind::Wait, name, input, previous);
+        let stopped = |failure| Stopped { failure, last };
+        let taken = selected(&wait.input, name, &self.scope(input, &context)).map_err(stopped)?;
+        let scope = self.scope(&taken, &context);
+        tokio::time::sleep(left(&wait.until, name, &scope).map_err(stopped)? / self.pace).await;
+        let output = selected(&wait.output, name, &scope).map_err(stopped)?;
+        let last = self.exit(Kind::Wait, name, &output, last)?;
+        Ok(Left::by(&wait.after, output, last))
+    }
+
     fn fail(&self, name: &Name, fail: &Fail, input: &Value, previous: u64) -> Stopped {
         let (last, context) = self.enter(Kind::Fail, name, input, previous);
-        let scope = Scope { input, context: &context };
+        let scope = self.scope(input, &context);
         let said = |source: &Option<crate::intrinsic::Source>| match source.as_ref().map(|source| source.take(&scope)) {
             None => Ok(String::new()),
             Some(Ok(Value::String(text))) => Ok(text),
             Some(Ok(other)) => Err(Failure::runtime(name, &format!("found `{other}` where an error and its cause are texts"))),
-            Some(Err(why)) => Err(Failure::runtime(name, &why)),
+            Some(Err(failure)) => Err(failure.of_state(name)),
         };
         let failure = said(&fail.error).and_then(|error| Ok(Failure::new(&error, said(&fail.cause)?)));
         Stopped { failure: failure.unwrap_or_else(|failure| failure), last }
     }
 
+    /// The data of a state.
+    const fn scope<'v>(&'v self, input: &'v Value, context: &'v Value) -> Scope<'v> {
+        Scope { input, context, chance: self.chance }
+    }
+
     /// The context object. Source: developer guide, "Accessing execution data from the Context object".
     fn context(&self, state: &str, retries: u32) -> Value {
-        let mut context = self.context.clone();
-        if let Some(context) = context.as_object_mut() {
-            context.insert("State".to_owned(), json!({"Name": state, "RetryCount": retries}));
+        let entered = dates::milliseconds(SystemTime::now());
+        with(&self.context, "State", json!({"EnteredTime": entered, "Name": state, "RetryCount": retries}))
+    }
+}
+
+/// The context with one more object.
+fn with(context: &Value, name: &str, object: Value) -> Value {
+    let mut context = context.clone();
+    if let Some(context) = context.as_object_mut() {
+        context.insert(name.to_owned(), object);
+    }
+    context
+}
+
+/// The most seconds that a Wait takes from its input. Source: developer guide, "Wait workflow state".
+const LONGEST_WAIT: u64 = 99_999_999;
+
+/// How long a Wait is to wait at AWS.
+fn left(until: &Until, state: &str, scope: &Scope<'_>) -> Result<Duration, Failure> {
+    let moment = |moment: SystemTime| moment.duration_since(SystemTime::now()).unwrap_or_default();
+    let wrong = |what: &str, expected: &str| Failure::runtime(state, &format!("The {what} parameter does not reference {expected}."));
+    match until {
+        Until::Over(Given::Here(time)) => Ok(*time),
+        Until::Moment(Given::Here(at)) => Ok(moment(*at)),
+        Until::Over(Given::At(path)) => {
+            let seconds = path.find(scope).and_then(|value| value.as_u64()).filter(|seconds| *seconds <= LONGEST_WAIT);
+            seconds.map(Duration::from_secs).ok_or_else(|| wrong("SecondsPath", "a whole number of seconds from 0 to 99999999"))
         }
-        context
-    }
-
-    /// A number from 0 to 1 for a retry's jitter. It depends only on the execution and the try, so
-    /// that a run can be repeated.
-    fn chance(&self, state: &str, retry: u32) -> f64 {
-        let mut hasher = SipHasher24::new();
-        hasher.write(self.id.as_bytes());
-        hasher.write_u8(0xff);
-        hasher.write(state.as_bytes());
-        hasher.write_u32(retry);
-        (hasher.finish() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// One try of a task.
-    async fn attempt(&self, name: &Name, task: &Task, input: &Value, number: u32, last: &mut u64) -> Result<Value, Failure> {
-        let parameters = text_of(input, "input to the task", name)?;
-        let resource = &task.resource;
-        let scheduled = self.history.add(*last, What::TaskScheduled(Arc::clone(resource), parameters, task.timeout));
-        let mut waiting = visit::Waiting::new(self.history, self.history.add(scheduled, What::TaskStarted(Arc::clone(resource))));
-        let attempt = Attempt { state: name, resource, input, number };
-        let result = match task.timeout {
-            None => self.tasks.attempt(&attempt).await,
-            Some(limit) => match tokio::time::timeout(limit, self.tasks.attempt(&attempt)).await {
-                Ok(result) => result,
-                Err(_) => {
-                    let failure = Failure::new(TIMEOUT, "");
-                    *last = waiting.ended(What::TaskTimedOut(Arc::clone(resource), failure.clone()));
-                    return Err(failure);
-                }
-            },
-        };
-        let result = result.and_then(|output| Ok((text_of(&output, "task's result", name)?, output)));
-        *last = waiting.ended(match &result {
-            Ok((text, _)) => What::TaskSucceeded(Arc::clone(resource), Arc::clone(text)),
-            Err(failure) => What::TaskFailed(Arc::clone(resource), failure.clone()),
-        });
-        result.map(|(_, output)| output)
-    }
-
-    /// Runs all branches concurrently; the first that fails cancels the others. The error is the
-    /// branch's own.
-    async fn branches(&self, name: &Name, parallel: &Parallel, input: &Value, last: &mut u64) -> Result<Value, Failure> {
-        text_of(input, "input to the branches", name)?;
-        let started = self.history.add(*last, What::ParallelStarted);
-        let branches = parallel.branches.iter().map(|branch| self.flow(branch, input.clone(), started));
-        let ended = try_join_all(branches).await;
-        match ended {
-            Ok(ended) => {
-                let latest = ended.iter().map(|branch| branch.last).max().unwrap_or(started);
-                *last = self.history.add(latest, What::ParallelSucceeded);
-                Ok(Value::Array(ended.into_iter().map(|branch| branch.output).collect()))
-            }
-            Err(Stopped { failure, last: at }) => {
-                *last = self.history.add(at, What::ParallelFailed);
-                Err(failure)
-            }
+        Until::Moment(Given::At(path)) => {
+            let at = path.find(scope).and_then(|value| dates::read(value.as_str()?));
+            at.map(moment).ok_or_else(|| wrong("TimestampPath", "a valid ISO-8601 extended offset date-time format string"))
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn selected(selection: &Selection, state: &str, scope: &Scope<'_>) ->
     match selection {
         Selection::Nothing => Ok(Value::Object(Map::new())),
         Selection::Path(path) => {
-            let found = path.find(scope).cloned();
+            let found = path.find(scope);
             found.ok_or_else(|| Failure::runtime(state, &format!("Invalid path '{path}': No results for path: {path}")))
         }
     }
@@ -49,18 +49,16 @@ impl Shaping {
     pub(super) fn effective_input(&self, state: &str, scope: &Scope<'_>) -> Result<Value, Failure> {
         let input = selected(&self.input, state, scope)?;
         let Some(parameters) = &self.parameters else { return Ok(input) };
-        parameters.fill(&Scope { input: &input, context: scope.context }).map_err(|why| Failure::runtime(state, &why))
+        parameters.fill(&Scope { input: &input, ..*scope }).map_err(|failure| failure.of_state(state))
     }
 
     /// The output that the state passes on.
     pub(super) fn output(&self, state: &str, scope: &Scope<'_>, result: Value) -> Result<Value, Failure> {
         let result = match &self.selector {
-            Some(selector) => {
-                selector.fill(&Scope { input: &result, context: scope.context }).map_err(|why| Failure::runtime(state, &why))?
-            }
+            Some(selector) => selector.fill(&Scope { input: &result, ..*scope }).map_err(|failure| failure.of_state(state))?,
             None => result,
         };
         let output = placed(&self.result, state, scope.input, result)?;
-        selected(&self.output, state, &Scope { input: &output, context: scope.context })
+        selected(&self.output, state, &Scope { input: &output, ..*scope })
     }
 }

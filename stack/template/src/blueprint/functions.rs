@@ -48,6 +48,8 @@ pub enum Code {
     Path(String),
     /// The text of `InlineCode` or `Code.ZipFile`.
     Inline(String),
+    /// Not on this machine: a notice says why. The function exists, and every invocation fails.
+    Missing,
 }
 
 /// What runs a function.
@@ -57,6 +59,8 @@ pub enum Runtime {
     Provided,
     /// A runtime that loads the handler.
     Managed(Managed),
+    /// One that is not served here, such as `java21`, or `a container image`.
+    NotServed(String),
 }
 
 /// A runtime that reads the function from a folder. The version comes from the template; the
@@ -67,6 +71,17 @@ pub enum Managed {
     Python(String),
     /// `nodejsNN.x`, by npm's `aws-lambda-ric`.
     Node(String),
+}
+
+impl Runtime {
+    /// Its name for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Provided => "provided",
+            Self::Managed(managed) => managed.name(),
+            Self::NotServed(name) => name,
+        }
+    }
 }
 
 impl Managed {

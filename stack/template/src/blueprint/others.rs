@@ -7,8 +7,8 @@ use states::Definition;
 pub struct Machine {
     /// `StateMachineName`.
     pub name: String,
-    /// The parsed definition.
-    pub definition: Definition,
+    /// The parsed definition; or what of it is not served here, so that it cannot be started.
+    pub definition: Result<Definition, String>,
     /// `StateMachineType`.
     pub kind: MachineKind,
 }

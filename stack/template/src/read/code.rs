@@ -36,7 +36,7 @@ pub(crate) fn stored(section: &Section<'_>, key: &str, declared: Option<&Value>)
         section.known.assets.get(hash).cloned().or_else(|| section.known.files.has(&file).then_some(file))
     });
     if found.is_none() {
-        section.notice(key, "it is in S3, which is not read: it is missing, and so is what invokes it");
+        section.notice(key, "it is in S3, which is not read: it is missing");
     }
     found
 }

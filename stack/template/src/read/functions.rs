@@ -52,7 +52,11 @@ const WITHOUT_EFFECT: [&str; 12] = [
 /// developer guide, "Adding a destination".
 const DESTINATIONS: [Kind; 5] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::Bus, Kind::Bucket];
 
-/// Reads a function; `None` if it cannot run here, which is a notice.
+/// What every function gets that cannot run here.
+const FAILS: &str = "every invocation of the function fails";
+
+/// Reads a function. One that cannot run here exists all the same, which is a notice; `None` if its
+/// declaration is wrong.
 pub(crate) fn read(function: &Section<'_>, resource: &str, declared: &Value, layers: &BTreeMap<String, Stored>) -> Option<Function> {
     function.only(&READ, &WITHOUT_EFFECT);
     let (code, runtime, handler) = code(function, declared)?;
@@ -93,8 +97,8 @@ fn code(function: &Section<'_>, declared: &Value) -> Option<(Code, Runtime, Stri
     // The code may also be a text, with a path of this machine.
     let in_code = |key: &str| function.value("Code").and_then(|code| code.get(key));
     if function.text("PackageType").is_some_and(|kind| kind == "Image") || in_code("ImageUri").is_some() {
-        function.notice("", "container images are not served here: the function and what invokes it are missing");
-        return None;
+        function.notice("", format!("container images are not served here: {FAILS}"));
+        return Some((Code::Missing, Runtime::NotServed("a container image".to_owned()), String::new()));
     }
     let runtime = function.needed("Runtime");
     let handler = function.text("Handler").unwrap_or_default();
@@ -103,13 +107,11 @@ fn code(function: &Section<'_>, declared: &Value) -> Option<(Code, Runtime, Stri
     }
     let managed = Managed::read(&runtime);
     if managed.is_none() && !runtime.starts_with("provided") {
-        if !runtime.is_empty() {
-            function.notice(
-                "Runtime",
-                format!("found `{runtime}`, there are: provided.*, python3.*, nodejs*.x; the function and what invokes it are missing"),
-            );
+        if runtime.is_empty() {
+            return None;
         }
-        return None;
+        function.notice("Runtime", format!("found `{runtime}`, there are: provided.*, python3.*, nodejs*.x; {FAILS}"));
+        return Some((Code::Missing, Runtime::NotServed(runtime), handler));
     }
     let inline = in_code("ZipFile").and_then(Value::as_str).map(str::to_owned);
     // Source: CloudFormation, resource `AWS::Lambda::Function`, `Code.ZipFile`: Node.js and Python,
@@ -119,7 +121,7 @@ fn code(function: &Section<'_>, declared: &Value) -> Option<(Code, Runtime, Stri
     }
     let code = match inline {
         Some(text) => Code::Inline(text),
-        None => Code::Path(stored(function, "Code", Some(declared))?),
+        None => stored(function, "Code", Some(declared)).map_or(Code::Missing, Code::Path),
     };
     if let Some(managed) = managed {
         if !handler.contains('.') {

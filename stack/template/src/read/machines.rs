@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use faults::Complaint;
 use serde_json::Value;
 use states::{Definition, DefinitionError};
 
@@ -9,9 +10,10 @@ use super::physical::Kind;
 use super::section::{Section, read_yaml, substituted, substituted_text};
 use crate::account::arn;
 use crate::blueprint::{Machine, MachineKind};
-use crate::integrations::{Needs, complaints, needs};
+use crate::integrations::{Findings, Needs, findings, needs};
 
-/// Reads a machine; `None` if its definition is not understood or not on this machine.
+/// Reads a machine; `None` if its definition is wrong or not on this machine. One that uses what is
+/// not served exists and cannot be started.
 pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
     machine.only(
         &["StateMachineName", "StateMachineType", "Definition", "DefinitionString", "DefinitionS3Location", "DefinitionSubstitutions"],
@@ -19,15 +21,21 @@ pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
     );
     let kind = machine.one_of("StateMachineType", &["STANDARD", "EXPRESS"]);
     let (key, definition) = definition(machine)?;
+    let kind = if kind.as_deref() == Some("EXPRESS") { MachineKind::Express } else { MachineKind::Standard };
     let definition = match Definition::read(&definition) {
         Ok(definition) => definition,
-        Err(DefinitionError(complaints)) => {
+        Err(DefinitionError::Wrong(complaints)) => {
             complaints.into_iter().for_each(|complaint| machine.complain(&complaint.key, complaint.what));
             return None;
         }
+        Err(DefinitionError::NotServed(parts)) => return Some(Machine { definition: Err(not_served(machine, &name, &parts)), name, kind }),
     };
-    for complaint in complaints(&definition) {
+    let Findings { wrong, not_served: parts } = findings(&definition);
+    for complaint in wrong {
         machine.complain(&format!("{key}.{}", complaint.key), complaint.what);
+    }
+    if !parts.is_empty() {
+        return Some(Machine { definition: Err(not_served(machine, &name, &parts)), name, kind });
     }
     for (state, need) in needs(&definition) {
         let (kind, arn) = match need {
@@ -38,8 +46,14 @@ pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
         };
         machine.name(kind, &format!("{key}.{state}"), &arn);
     }
-    let kind = if kind.as_deref() == Some("EXPRESS") { MachineKind::Express } else { MachineKind::Standard };
-    Some(Machine { name, definition, kind })
+    Some(Machine { name, definition: Ok(definition), kind })
+}
+
+/// Tells that a machine cannot be started here, and returns why.
+fn not_served(machine: &Section<'_>, name: &str, parts: &[Complaint]) -> String {
+    let why = parts.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ");
+    machine.notice("", format!("the state machine `{name}` cannot be started here: {why}"));
+    why
 }
 
 /// The definition, and the property that it is in.

@@ -99,21 +99,23 @@ fn what_aws_would_refuse_is_a_complaint_with_its_resource() {
 }
 
 #[test]
-fn what_is_not_served_is_a_notice_and_what_needs_it_is_missing() {
-    for (from, to, notice, routes) in [
-        ("ReservedConcurrentExecutions: 5", "FileSystemConfigs: []", "AppointmentsFunction.FileSystemConfigs", 1),
-        ("Runtime: provided.al2023", "Runtime: java21", "AuthorizerFunction.Runtime", 0),
-        ("Timeout: 3,", "PackageType: Image,", "AuthorizerFunction", 0),
-        ("ReservedConcurrentExecutions: 5", "PackageType: Image", "AppointmentsFunction", 0),
-        ("StageName: dev", "StageName: dev, Domain: {}", "ClinicApi.Domain", 1),
-        ("TableName: appointments", "KinesisStreamSpecification: {}", "Table.KinesisStreamSpecification", 1),
-        ("  Table:\n", "  Pipe: { Type: AWS::Pipes::Pipe }\n  Table:\n", "Pipe", 1),
+fn what_is_not_served_is_a_notice_and_what_needs_it_is_there() {
+    for (from, to, notice) in [
+        ("ReservedConcurrentExecutions: 5", "FileSystemConfigs: []", "AppointmentsFunction.FileSystemConfigs"),
+        ("Runtime: provided.al2023", "Runtime: java21", "AuthorizerFunction.Runtime"),
+        ("Timeout: 3,", "PackageType: Image,", "AuthorizerFunction"),
+        ("ReservedConcurrentExecutions: 5", "PackageType: Image", "AppointmentsFunction"),
+        ("StageName: dev", "StageName: dev, Domain: {}", "ClinicApi.Domain"),
+        ("TableName: appointments", "KinesisStreamSpecification: {}", "Table.KinesisStreamSpecification"),
+        ("  Table:\n", "  Pipe: { Type: AWS::Pipes::Pipe }\n  Table:\n", "Pipe"),
     ] {
         assert!(TEMPLATE.contains(from), "{from}");
         let changed = TEMPLATE.replace(from, to).replace("StageName: dev, Domain: {}", "StageName: dev\n      Domain: {}");
         let template = Template::read(&changed, &BTreeMap::new()).unwrap();
         assert!(template.notices.iter().any(|found| found.place == notice), "{from} -> {to}: {:?}", template.notices);
-        assert_eq!(template.apis[0].routes.len(), routes, "{from} -> {to}");
+        // An authorizer that cannot run denies: its method must not be open.
+        let routes: Vec<_> = template.apis[0].routes.iter().map(|route| route.authorizer.as_deref()).collect();
+        assert_eq!(routes, [Some("Both")], "{from} -> {to}");
     }
 }
 

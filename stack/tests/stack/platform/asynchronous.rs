@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use faults::Entry;
 use serde_json::{Value, json};
-use stack::deliver::{Deliver, DeliverError, Letter};
+use stack::deliver::{Deliver, Delivery, Kind, Receives, Undelivered};
 use stack::platform::{Function, InvokeError};
 use template::blueprint::{self, Target};
 
@@ -68,15 +68,11 @@ async fn the_interface_invokes_the_functions_and_fails_once_they_are_gone() {
 
 /// Keeps what it gets.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<(Target, Letter)>>);
+struct Kept(Mutex<Vec<(Target, Delivery)>>);
 
-#[async_trait::async_trait]
-impl Deliver for Kept {
-    async fn deliver(&self, to: &Target, letter: Letter) -> Result<(), DeliverError> {
-        if matches!(to, Target::Bus(_)) {
-            return Err(DeliverError::Kind(to.clone()));
-        }
-        self.0.lock().unwrap().push((to.clone(), letter));
+impl Receives for Kept {
+    fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
+        self.0.lock().unwrap().push((to.clone(), delivery.clone()));
         Ok(())
     }
 }
@@ -89,7 +85,10 @@ fn queue(name: &str) -> Option<Target> {
 async fn delivering(asynchronous: blueprint::Asynchronous, reserved: Option<u32>) -> (Up, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let f = Function { asynchronous, reserved, ..function("f") };
-    let more = More { deliver: Arc::clone(&kept) as Arc<dyn Deliver>, ..More::default() };
+    let deliver = Deliver::default();
+    deliver.connect(Kind::Queues, &kept);
+    deliver.connect(Kind::Topics, &kept);
+    let more = More { deliver, ..More::default() };
     (up_with(vec![f, function("other")], Vec::new(), false, more).await, kept)
 }
 
@@ -109,15 +108,15 @@ async fn what_became_of_an_event_goes_to_its_destination_and_a_failed_one_to_the
     assert_eq!(event(&up, "f", r#"{"n":1}"#).await, 202);
     until("the success", || count() == 3).await;
     let letters = std::mem::take(&mut *kept.0.lock().unwrap());
-    let names: Vec<_> = letters.iter().map(|(to, letter)| (to.name(), letter.succeeded)).collect();
-    assert_eq!(names, [("failed", false), ("dead", false), ("done", true)]);
+    let names: Vec<_> = letters.iter().map(|(to, _)| to.name()).collect();
+    assert_eq!(names, ["failed", "dead", "done"]);
     let record: Value = serde_json::from_str(&letters[0].1.body).unwrap();
     assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(record["requestContext"]["functionArn"], "arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST");
     assert_eq!((&record["requestPayload"], &record["responsePayload"]["errorType"]), (&json!({ "do": "error" }), &json!("Own.Error")));
     assert_eq!(letters[1].1.body, r#"{"do":"error"}"#);
-    assert_eq!(letters[1].1.attributes[2].1["StringValue"], "as asked");
+    assert_eq!(letters[1].1.attributes["ErrorMessage"]["StringValue"], "as asked");
     let record: Value = serde_json::from_str(&letters[2].1.body).unwrap();
     assert_eq!((&record["requestContext"]["condition"], &record["responsePayload"]["count"].is_number()), (&json!("Success"), &true));
     up.down().await;
@@ -153,6 +152,6 @@ async fn a_destination_may_be_a_function_and_one_that_is_not_served_is_told_in_t
     until("the other function", || up.platform.health().invocations == 2).await;
     assert_eq!(event(&up, "f", r#"{"do":"error"}"#).await, 202);
     let log = up.folder.path().join("run/logs/f.log");
-    until("the line", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("went nowhere: Bus"))).await;
+    until("the line", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("went nowhere: there is no Bus"))).await;
     up.down().await;
 }

@@ -29,7 +29,7 @@ async fn queues() -> Services {
     let (ledger, _) = tokio::sync::mpsc::unbounded_channel();
     let settings = services::Settings {
         seed: Seed::default(),
-        cache: false,
+        doors: services::Doors::open(false).await.unwrap(),
         folder: std::env::temp_dir(),
         plan: PathBuf::from("there-is-none"),
         ledger,

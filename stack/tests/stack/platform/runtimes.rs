@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use faults::Entry;
 use serde_json::{Value, json};
-use stack::platform::Function;
 use stack::platform::code::Place;
+use stack::platform::{Code, Function};
 use template::Template;
 
 use crate::platform::support::{Layer, Up, function, layered};
@@ -47,14 +47,29 @@ fn declared(name: &str) -> Function {
 
 /// A platform with the function, or `None` if this machine lacks the runtime.
 async fn up(name: &str, layer: Option<Layer>) -> Option<Up> {
-    match layered(vec![declared(name)], layer).await {
-        Ok(up) => Some(up),
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            println!("SKIPPED: {why}");
-            None
-        }
-        Err(why) => panic!("{why}"),
+    layered(vec![declared(name)], layer).await.unwrap().or_skipped().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runtime_that_is_missing_fails_its_own_function_only() {
+    let missing =
+        |name: &str| Function { code: Code::Missing { runtime: "java21".into(), why: "it is not served here".into() }, ..function(name) };
+    let echo = Function { code: Code::Provided(programs().join("echo")), ..function("echo") };
+    let up = layered(vec![missing("old"), echo], Some(layer())).await.unwrap();
+    assert_eq!(up.platform.missing(), BTreeMap::from([("old".to_owned(), "it is not served here".to_owned())]));
+    assert_eq!(up.platform.notices, ["function `old` needs `java21`: it is not served here; its invocations fail"]);
+    up.platform.warm("old", 2).await.unwrap();
+    for _ in 0..3 {
+        let (invoked, answer) = up.invoke("old", json!({})).await;
+        assert!(invoked.failed);
+        assert_eq!(answer["errorType"], "Runtime.InvalidEntrypoint");
+        let message = answer["errorMessage"].as_str().unwrap();
+        assert!(message.contains(&invoked.request_id) && message.contains("function `old` needs `java21`"), "{message}");
     }
+    assert!(!up.invoke("echo", json!({"n": 1})).await.0.failed);
+    let log = std::fs::read_to_string(up.folder.path().join("run/logs/old.log")).unwrap();
+    assert!(log.contains("needs `java21`"), "{log}");
+    up.down().await;
 }
 
 /// What the caller sees, without the parts that differ between invocations.

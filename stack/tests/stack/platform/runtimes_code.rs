@@ -69,14 +69,7 @@ async fn layered(declared: &blueprint::Function, files: &[(&str, &str)], namespa
     let variables = declared.variables.clone();
     let f = Function { code: prepared.code, opt: prepared.opt, concurrency: 1, variables, ..function("f") };
     let namespace = namespace.then(|| programs().join("brownout-namespace"));
-    match with(vec![f], layer, folder, More { namespace, ..More::default() }).await {
-        Ok(up) => Some(up),
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            println!("SKIPPED: {why}");
-            None
-        }
-        Err(why) => panic!("{why}"),
-    }
+    with(vec![f], layer, folder, More { namespace, ..More::default() }).await.unwrap().or_skipped().await
 }
 
 async fn answers(declared: blueprint::Function, files: &[(&str, &str)], expected: &Value) {

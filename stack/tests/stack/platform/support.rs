@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use faults::Entry;
 use run_folder::addresses::Pool;
 use run_folder::{Compressed, RunFolder};
 use serde_json::Value;
-use stack::deliver::{Deliver, ToNowhere};
+use stack::deliver::Deliver;
 use stack::guard;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
 use template::apis::Api;
@@ -53,17 +52,11 @@ pub struct Layer {
 }
 
 /// What else differs between platforms.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct More {
-    pub deliver: Arc<dyn Deliver>,
+    pub deliver: Deliver,
     /// Environments have folders of their own.
     pub namespace: Option<PathBuf>,
-}
-
-impl Default for More {
-    fn default() -> Self {
-        Self { deliver: Arc::new(ToNowhere), namespace: None }
-    }
 }
 
 /// A platform of these functions, unchanged.
@@ -149,6 +142,17 @@ impl Up {
         let invoked = self.platform.invoke(function, Bytes::from(event.to_string()), None).await.unwrap();
         let payload = serde_json::from_slice(&invoked.payload).unwrap();
         (invoked, payload)
+    }
+
+    /// Itself, or `None` if this machine lacks the runtime of a function.
+    pub async fn or_skipped(self) -> Option<Self> {
+        let missing = self.platform.missing();
+        if missing.is_empty() {
+            return Some(self);
+        }
+        println!("SKIPPED: {missing:?}");
+        self.down().await;
+        None
     }
 
     /// The value of `BROWNOUT_STACK` in its processes.

@@ -18,7 +18,7 @@ use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::LateInvoke;
 use stack::services::iot::secured::Secured;
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Blueprint, Table, UserPool};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -48,7 +48,7 @@ impl Stage {
         let pool = UserPool { name: "thermostat".into(), post_authentication: None };
         let services = start(Settings {
             seed: seed(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![table], pools: vec![pool], policy_stores: vec![STORE.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),

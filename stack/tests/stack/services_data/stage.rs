@@ -11,7 +11,7 @@ use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::Value;
 use stack::invoke::LateInvoke;
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Attribute, AttributeType, Blueprint, Index, Key, Table};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -65,7 +65,7 @@ impl Stage {
         let (ledger, entries) = unbounded_channel();
         let services = start(Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint,
             invoke: LateInvoke::default(),

@@ -24,7 +24,7 @@ fn blueprint() -> Blueprint {
     let transformed = Given::Transformed { paths: [("id".to_owned(), "$.detail.id".to_owned())].into(), template };
     let queue = |name: &str| Target::Queue(name.into());
     let definition = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}});
-    let machine = Machine { name: "m".into(), definition: states::Definition::read(&definition).unwrap(), kind: MachineKind::Standard };
+    let machine = Machine { name: "m".into(), definition: Ok(states::Definition::read(&definition).unwrap()), kind: MachineKind::Standard };
     let ordered = || json!({"detail-type": ["ordered"]});
     Blueprint {
         queues: ["plain", "changed", "dead", "forwarded", "often", "yearly", "off"].map(Queue::named).into(),

@@ -5,8 +5,10 @@
 
 mod bus;
 mod fan_out;
+mod machines;
 mod objects;
 mod ordered;
+mod page;
 mod parts;
 mod queues;
 mod signing;

@@ -7,7 +7,7 @@ use run_folder::deployment::Seed;
 use run_folder::{Compressed, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::LateInvoke;
-use stack::services::{Settings, start};
+use stack::services::{Doors, Settings, start};
 use template::blueprint::Blueprint;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -150,7 +150,7 @@ async fn services_with_inconsistent_declarations_do_not_start() {
     let queues = blueprint().queues.into_iter().filter(|queue| queue.name != "dead").collect();
     let settings = Settings {
         seed: Seed::default(),
-        cache: false,
+        doors: Doors::open(false).await.unwrap(),
         folder: std::env::temp_dir(),
         invoke: LateInvoke::default(),
         plan: std::path::PathBuf::from("none"),

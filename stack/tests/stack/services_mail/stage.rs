@@ -17,7 +17,7 @@ use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
-use stack::services::{Services, Settings, start};
+use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Alarm, Blueprint, Bucket, Metric, Notification, Queue, Redrive, Topic};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -99,7 +99,7 @@ impl Stage {
         let compressed = Compressed { queues, expiry: 1 };
         let settings = Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint,
             invoke,
@@ -112,6 +112,11 @@ impl Stage {
         let services = start(settings).await.unwrap();
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         Self { services, client, ledger, sightings, run, _folder: folder }
+    }
+
+    /// The run's folder.
+    pub fn run(&self) -> &RunFolder {
+        &self.run
     }
 
     pub fn host(&self) -> String {
@@ -134,6 +139,12 @@ impl Stage {
             ("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()),
             ("x-amz-target".to_owned(), format!("AmazonSQS.{operation}")),
         ];
+        self.send("POST", "/", &headers, body.to_string()).await
+    }
+
+    /// A call of Step Functions.
+    pub async fn states(&self, operation: &str, body: Value) -> Answered {
+        let headers = [("x-amz-target".to_owned(), format!("AWSStepFunctions.{operation}"))];
         self.send("POST", "/", &headers, body.to_string()).await
     }
 

@@ -1,5 +1,7 @@
 //! Every rule of execution, on a clock that advances only when a task waits for it.
 
+mod parts;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
+use crate::error_equals::TIMEOUT;
 use crate::payload::LARGEST_PAYLOAD;
 
 /// What a task does in one of its tries.
@@ -80,6 +83,13 @@ impl Ran {
             What::TaskTimedOut(..) => "timed out".to_owned(),
             What::TaskAborted => "aborted".to_owned(),
             What::ParallelFailed => "branch failed".to_owned(),
+            What::MapStarted(items) => format!("{items} items"),
+            What::IterationStarted(_, index) => format!("+{index}"),
+            What::IterationSucceeded(_, index) => format!("-{index}"),
+            What::IterationFailed(_, index) => format!("{index} failed"),
+            What::IterationAborted(_, index) => format!("{index} aborted"),
+            What::MapSucceeded => "all items".to_owned(),
+            What::MapFailed => "item failed".to_owned(),
             What::Failed(failure) => format!("end {}", failure.error),
             What::Succeeded(_) => "end".to_owned(),
             _ => String::new(),
@@ -89,6 +99,10 @@ impl Ran {
 }
 
 async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) -> Ran {
+    ran_at(1, definition, input, told).await
+}
+
+async fn ran_at(pace: u32, definition: Value, input: Value, told: &[(&'static str, &[Does])]) -> Ran {
     let definition = Definition::read(&definition).unwrap();
     let told = told.iter().map(|(state, does)| (*state, does.to_vec())).collect();
     let script = Script { told, seen: Mutex::default(), began: Instant::now() };
@@ -99,6 +113,7 @@ async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) 
         started: "2026-01-31T12:00:00.000Z".into(),
         machine_id: "arn:machine".into(),
         machine_name: "machine".into(),
+        pace,
     };
     let history = History::begin();
     let outcome = run(&definition, &execution, &script, &history).await;
@@ -227,7 +242,7 @@ async fn a_path_without_a_value_fails_the_execution_whatever_is_caught() {
     for fields in [
         json!({"InputPath": "$.gone"}),
         json!({"Parameters": {"a.$": "$.gone"}}),
-        json!({"Parameters": {"a.$": "States.StringToJson($.x)"}}),
+        json!({"Parameters": {"a.$": "States.StringToJson($.gone)"}}),
         json!({"ResultSelector": {"a.$": "$.gone"}}),
         json!({"OutputPath": "$.gone"}),
     ] {
@@ -326,4 +341,29 @@ async fn every_event_follows_an_earlier_one_and_has_its_time() {
     assert!(events.iter().enumerate().all(|(index, event)| event.id == index as u64 + 1 && event.previous < event.id));
     assert!(events.is_sorted_by_key(|event| event.at));
     assert_eq!(events.last().unwrap().at, Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_cannot_take_its_arguments_can_be_caught() {
+    let definition = json!({"StartAt": "Work", "States": {
+        "Work": {
+            "Type": "Task", "Resource": "r", "Parameters": {"a.$": "States.StringToJson($.x)"}, "Next": "Well",
+            "Catch": [{"ErrorEquals": ["States.IntrinsicFailure"], "Next": "Well"}],
+        },
+        "Well": {"Type": "Succeed", "InputPath": "$.Error"},
+    }});
+    let ran = ran(definition, json!({"x": "no json"}), &[]).await;
+    assert_eq!(ran.output(), &json!("States.IntrinsicFailure"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_s_time_can_come_from_its_input() {
+    let slow = Does::Takes(10, Box::new(Does::Gives(json!(1))));
+    let fields = json!({"TimeoutSecondsPath": "$.most"});
+    let ran = ran(one(fields.clone()), json!({"most": 3}), &[("Work", std::slice::from_ref(&slow))]).await;
+    assert_eq!((ran.error(), ran.took.as_secs()), (TIMEOUT, 3));
+    let enough = self::ran(one(fields.clone()), json!({"most": 30}), &[("Work", std::slice::from_ref(&slow))]).await;
+    assert_eq!(enough.output(), &json!(1));
+    let missing = self::ran(one(fields), json!({}), &[("Work", &[slow])]).await;
+    assert_eq!(missing.error(), RUNTIME);
 }

@@ -1,13 +1,11 @@
-//! Every rule of reading, one line per case. A property test checks that no accepted definition
-//! makes the reader or the interpreter panic.
+//! Every rule of reading, one line per case.
 
-use proptest::prelude::*;
+mod properties;
+
 use serde_json::{Value, json};
 
-use crate::definition::{Definition, State};
-use crate::failure::Failure;
-use crate::history::History;
-use crate::run::{Execution, Tasks, run};
+use super::DefinitionError;
+use crate::definition::{Definition, Given, State, Until};
 
 /// A definition that uses everything that is supported.
 fn whole() -> Value {
@@ -52,7 +50,11 @@ fn changed(pointer: &str, to: Option<Value>) -> Value {
 }
 
 fn complaints(definition: &Value) -> Vec<String> {
-    Definition::read(definition).map_or_else(|error| error.0.iter().map(ToString::to_string).collect(), |_| Vec::new())
+    match Definition::read(definition) {
+        Ok(_) => Vec::new(),
+        Err(DefinitionError::Wrong(complaints)) => complaints.iter().map(ToString::to_string).collect(),
+        Err(DefinitionError::NotServed(parts)) => parts.iter().map(|part| format!("not served: {part}")).collect(),
+    }
 }
 
 #[test]
@@ -85,16 +87,19 @@ fn every_error_is_reported_with_its_path() {
         ("/States", Some(json!({})), "Definition.States: found none, expected at least one"),
         ("/States/X", Some(json!(1)), "Definition.States.X: found a number, expected an object"),
         ("/Version", Some(json!("2.0")), "Definition.Version: found `2.0`, there is: 1.0"),
-        ("/QueryLanguage", Some(json!("JSONata")), "Definition.QueryLanguage: found `JSONata`, there is: JSONPath"),
+        ("/QueryLanguage", Some(json!("XPath")), "Definition.QueryLanguage: found `XPath`, there are: JSONPath, JSONata"),
+        ("/QueryLanguage", Some(json!("JSONata")), "not served: Definition.QueryLanguage: JSONata"),
+        ("/States/Told/QueryLanguage", Some(json!("JSONata")), "not served: Definition.States.Told.QueryLanguage: JSONata"),
+        ("/States/Told/Assign", Some(json!({"a": 1})), "not served: Definition.States.Told.Assign: variables"),
         ("/Surprise", Some(json!(1)), "Definition.Surprise: a state machine has no such field here"),
         ("/TimeoutSeconds", Some(json!(0)), "Definition.TimeoutSeconds: found `0`"),
         (
             "/States/Told/Type",
-            Some(json!("Wait")),
-            "Definition.States.Told.Type: found `Wait`, there are: Task, Parallel, Pass, Succeed, Fail",
+            Some(json!("Sleep")),
+            "Definition.States.Told.Type: found `Sleep`, there are: Task, Parallel, Map, Choice, Wait, Pass, Succeed, Fail",
         ),
         ("/States/Told/Type", None, "Definition.States.Told.Type: found none"),
-        ("/States/Told/HeartbeatSeconds", Some(json!(1)), "Definition.States.Told.HeartbeatSeconds: a Task has no such field here"),
+        ("/States/Told/HeartbeatSeconds", Some(json!(1)), "not served: Definition.States.Told.HeartbeatSeconds: heartbeats"),
         ("/States/Told/Resource", None, "Definition.States.Told.Resource: found none"),
         ("/States/Told/Resource", Some(json!("")), "Definition.States.Told.Resource: found nothing"),
         ("/States/Told/Next", Some(json!("Gone")), "Definition.States.Told: found `Gone` as the next state"),
@@ -133,8 +138,10 @@ fn every_error_within_a_branch_or_a_handler_is_reported_with_its_path() {
         ),
         ("/States/Both/Catch/0/ErrorEquals", Some(json!([1])), "Catch[0].ErrorEquals: found a number"),
         ("/States/Both/Catch/0/ResultPath", Some(json!("$$.State.Name")), "Catch[0].ResultPath: found `$$.State.Name`"),
-        ("/States/Both/Catch/0/Assign", Some(json!({})), "Catch[0].Assign: a catcher has no such field here"),
-        (&at("InputPath"), Some(json!("$.*")), "Branches[0].States.A.InputPath: found `$.*`"),
+        ("/States/Both/Catch/0/Assign", Some(json!({})), "not served: Definition.States.Both.Catch[0].Assign: variables"),
+        (&at("InputPath"), Some(json!("$.")), "Branches[0].States.A.InputPath: found `$.`"),
+        (&at("ResultPath"), Some(json!("$.*")), "Branches[0].States.A.ResultPath: found `$.*`"),
+        (&at("TimeoutSecondsPath"), Some(json!("$.t")), "A.TimeoutSecondsPath: found it beside `TimeoutSeconds`"),
         (&at("ResultPath"), Some(json!(7)), "Branches[0].States.A.ResultPath: found a number, expected text"),
         (&at("Parameters"), Some(json!([])), "Branches[0].States.A.Parameters: found a list, expected an object"),
         (&at("Parameters"), Some(json!({"a": [{"b.$": "$.."}]})), "Branches[0].States.A.Parameters.a[0].b.$: found `$..`"),
@@ -155,10 +162,75 @@ fn every_error_within_a_branch_or_a_handler_is_reported_with_its_path() {
 
 #[test]
 fn all_complaints_come_at_once() {
-    let mut definition = changed("/States/Told/Type", Some(json!("Map")));
+    let mut definition = changed("/States/Told/Type", Some(json!("Sleep")));
     definition["States"]["Badly"]["Surprise"] = json!(1);
     definition["States"]["Both"]["Branches"][0]["States"]["A"]["InputPath"] = json!("x");
     assert_eq!(complaints(&definition).len(), 3, "{:?}", complaints(&definition));
+}
+
+/// A machine with one state of these fields, before a Succeed.
+fn with(state: Value) -> Value {
+    json!({"StartAt": "S", "States": {"S": state, "Well": {"Type": "Succeed"}}})
+}
+
+#[test]
+fn every_error_in_a_choice_is_reported_with_its_path() {
+    let choice = |rule: Value| with(json!({"Type": "Choice", "Choices": [rule], "Default": "Well"}));
+    for (rule, complaint) in [
+        (json!({"Variable": "$.a", "NumericEquals": 1, "Next": "Gone"}), "found `Gone` as the next state"),
+        (json!({"Variable": "$.a", "NumericEquals": 1}), "Choices[0].Next: found none"),
+        (json!({"NumericEquals": 1, "Next": "Well"}), "Choices[0].Variable: found none"),
+        (json!({"Variable": "$.a", "Next": "Well"}), "expected exactly one comparison; there are: And, Or, Not, IsPresent"),
+        (json!({"Variable": "$.a", "NumericEquals": 1, "IsNull": true, "Next": "Well"}), "expected exactly one comparison"),
+        (json!({"Variable": "$.a", "NumericEquals": "1", "Next": "Well"}), "Choices[0].NumericEquals: found `\"1\"`, expected a number"),
+        (json!({"Variable": "$.a", "TimestampEquals": "soon", "Next": "Well"}), "expected a time such as"),
+        (json!({"Variable": "$.a", "StringLessThanPath": "b", "Next": "Well"}), "Choices[0].StringLessThanPath: found `b`"),
+        (json!({"Variable": "$.a", "IsPresent": "yes", "Next": "Well"}), "Choices[0].IsPresent: found text, expected true or false"),
+        (json!({"And": [], "Next": "Well"}), "Choices[0].And: found none"),
+        (json!({"Or": [{"Variable": "$.a", "IsNull": true, "Next": "Well"}], "Next": "Well"}), "Or[0].Next: a rule has no such field here"),
+        (json!({"Not": 1, "Next": "Well"}), "Choices[0].Not: found a number"),
+    ] {
+        let found = complaints(&choice(rule.clone()));
+        assert!(found.iter().any(|found| found.contains(complaint)), "{rule}: {found:?}");
+    }
+    assert!(complaints(&with(json!({"Type": "Choice", "Choices": []})))[0].contains("expected at least one rule"));
+}
+
+#[test]
+fn every_error_in_a_wait_or_a_map_is_reported_and_what_is_not_served_apart_from_it() {
+    let inner = json!({"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}});
+    let map = |more: Value| {
+        let mut map = json!({"Type": "Map", "Next": "Well", "ItemProcessor": inner});
+        map.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with(map)
+    };
+    let wait = |more: Value| {
+        let mut wait = json!({"Type": "Wait", "Next": "Well"});
+        wait.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with(wait)
+    };
+    for (definition, complaint) in [
+        (wait(json!({})), "expected exactly one of Seconds"),
+        (wait(json!({"Seconds": 1, "SecondsPath": "$.a"})), "expected exactly one of Seconds"),
+        (wait(json!({"Seconds": -1})), "S.Seconds: found `-1`"),
+        (wait(json!({"Timestamp": "tomorrow"})), "S.Timestamp: found `tomorrow`"),
+        (wait(json!({"Seconds": 1, "ResultPath": "$"})), "S.ResultPath: a Wait has no such field here"),
+        (map(json!({"ItemsPath": "a"})), "S.ItemsPath: found `a`"),
+        (map(json!({"Iterator": inner})), "S.Iterator: found it beside `ItemProcessor`"),
+        (map(json!({"ItemProcessor": {"StartAt": "Well", "States": {"I": {"Type": "Pass", "End": true}}}})), "found `Well`"),
+        (map(json!({"ItemProcessor": {"StartAt": "Well", "States": {"Well": {"Type": "Pass", "End": true}}}})), "has this name too"),
+        (map(json!({"ItemReader": {}})), "not served: Definition.States.S.ItemReader: the distributed mode"),
+        (map(json!({"ToleratedFailureCount": 1})), "not served: Definition.States.S.ToleratedFailureCount"),
+        (
+            map(json!({"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}})),
+            "not served: Definition.States.S.ItemProcessor.ProcessorConfig.Mode",
+        ),
+    ] {
+        let found = complaints(&definition);
+        assert!(found.iter().any(|found| found.contains(complaint)), "{definition}: {found:?}");
+    }
+    let State::Wait(read) = &Definition::read(&wait(json!({"SecondsPath": "$.a"}))).unwrap().flow.states["S"] else { panic!() };
+    assert!(matches!(read.until, Until::Over(Given::At(_))));
 }
 
 #[test]
@@ -168,144 +240,4 @@ fn endless_loops_of_states_are_refused() {
     let found = complaints(&json!({"StartAt": "A", "States": states}));
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("no state that is reached ends it"), "{found:?}");
-}
-
-/// A value made of words from definitions, so that many of the generated values are nearly valid.
-fn words() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        prop::sample::select(vec![
-            "A",
-            "B",
-            "C",
-            "Task",
-            "Pass",
-            "Parallel",
-            "Succeed",
-            "Fail",
-            "$",
-            "$.a",
-            "$.a[0]",
-            "$$.State.Name",
-            "States.ALL",
-            "States.Timeout",
-            "E",
-            "FULL",
-            "States.Format('{}', $.a)",
-            "States.JsonToString($)",
-            "JSONPath",
-        ])
-        .prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        any::<bool>().prop_map(Value::from),
-        Just(Value::Null),
-    ];
-    leaf.prop_recursive(6, 64, 6, |inner| {
-        let key = prop::sample::select(vec![
-            "StartAt",
-            "States",
-            "Type",
-            "Next",
-            "End",
-            "Resource",
-            "Branches",
-            "Retry",
-            "Catch",
-            "ErrorEquals",
-            "A",
-            "B",
-            "C",
-            "Parameters",
-            "a.$",
-            "ResultPath",
-            "OutputPath",
-            "Result",
-            "MaxAttempts",
-            "TimeoutSeconds",
-            "Cause",
-            "CausePath",
-            "Error",
-        ]);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key, inner), 0..8)
-                .prop_map(|fields| Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
-        ]
-    })
-}
-
-/// A state that is mostly valid.
-fn state() -> impl Strategy<Value = Value> {
-    let name = || prop::sample::select(vec!["A", "B", "C"]);
-    let path = || prop::sample::select(vec!["$", "$.a", "$.a[0]", "$['b']", "$$.Execution.Input"]);
-    let errors = || prop::sample::select(vec!["E", "States.Timeout", "States.TaskFailed"]);
-    let after = || prop_oneof![name().prop_map(|next| ("Next", json!(next))), Just(("End", json!(true)))];
-    prop_oneof![
-        (path(), path(), after()).prop_map(|(input, output, (key, after))| {
-            json!({"Type": "Pass", "InputPath": input, "OutputPath": output, "ResultPath": "$.a", key: after})
-        }),
-        (path(), errors(), 0..3_u8, name(), after()).prop_map(|(taken, errors, most, next, (key, after))| {
-            json!({
-                "Type": "Task", "Resource": "r", "TimeoutSeconds": 2, "Parameters": {"a.$": taken}, key: after,
-                "Retry": [{"ErrorEquals": [errors], "MaxAttempts": most, "JitterStrategy": "FULL"}],
-                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": next}],
-            })
-        }),
-        Just(json!({"Type": "Succeed"})),
-        path().prop_map(|path| json!({"Type": "Fail", "CausePath": path, "Error": "E"})),
-    ]
-}
-
-fn machine() -> impl Strategy<Value = Value> {
-    prop::collection::vec(state(), 3)
-        .prop_map(|states| json!({"StartAt": "A", "TimeoutSeconds": 100, "States": {"A": states[0], "B": states[1], "C": states[2]}}))
-}
-
-/// Returns its input, fails, or never answers, in turn.
-struct Moody;
-
-#[async_trait::async_trait]
-impl Tasks for Moody {
-    async fn attempt(&self, attempt: &crate::run::Attempt<'_>) -> Result<Value, Failure> {
-        match attempt.number % 3 {
-            0 => Ok(attempt.input.clone()),
-            1 => Err(Failure::new("E", "it said so")),
-            _ => std::future::pending().await,
-        }
-    }
-}
-
-fn carried_out(definition: &Definition) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let execution = Execution {
-        id: "arn".into(),
-        name: "n".into(),
-        input: json!({"a": [1], "b": {}}),
-        started: String::new(),
-        machine_id: "m".into(),
-        machine_name: "m".into(),
-    };
-    let history = History::begin();
-    runtime.block_on(run(definition, &execution, &Moody, &history));
-    assert!(history.events().len() >= 2);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn any_value_gives_a_definition_or_complaints(value in words()) {
-        match Definition::read(&value) {
-            Ok(definition) => carried_out(&definition),
-            Err(error) => prop_assert!(!error.0.is_empty()),
-        }
-    }
-
-    #[test]
-    fn a_nearly_valid_definition_runs_or_is_reported(value in machine()) {
-        match Definition::read(&value) {
-            Ok(definition) => carried_out(&definition),
-            Err(error) => prop_assert!(!error.0.is_empty()),
-        }
-    }
 }
