@@ -89,6 +89,8 @@ pub struct Settings {
     pub marker: String,
     /// Where the entries of the extensions and of the platform go.
     pub ledger: mpsc::UnboundedSender<Entry>,
+    /// Where invocations are told that a rule names.
+    pub sightings: Sightings,
     /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
     /// Who takes what becomes of asynchronous events.
@@ -137,6 +139,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         variables: settings.variables,
         marker: settings.marker,
         ledger: settings.ledger,
+        sightings: settings.sightings,
         counts: counts::Counts::default(),
         alive: Arc::new(()),
     });

@@ -26,6 +26,7 @@ use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
+use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{self, Target};
 
@@ -137,6 +138,13 @@ impl StepFunctions {
     fn spawn(&self, under: Under) {
         let (reach, sightings) = (Arc::clone(&self.reach), self.sightings.clone());
         sightings.tell(Seen::ExecutionStarted { machine: under.machine.name.clone(), name: under.execution.name.clone() });
+        sightings.effect(
+            || Place::Machine(under.machine.name.clone()),
+            |place, _| {
+                let (root, text) = (Some(under.root.clone()), under.execution.input.to_string());
+                Effect { root, text, ..Effect::new(place, &under.execution.name, Change::Made) }
+            },
+        );
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
         running.spawn(async move { under.go(&reach, &sightings).await });
@@ -197,6 +205,13 @@ impl Under {
             Outcome::Failed(failure) => ("FAILED", Some(failure.error.to_string())),
             Outcome::TimedOut => ("TIMED_OUT", Some(states::TIMEOUT.to_owned())),
         };
+        sightings.effect(
+            || Place::Machine(machine.name.clone()),
+            |place, _| {
+                let fields = [("status".to_owned(), json!(status)), ("error".to_owned(), json!(error))];
+                Effect { root: Some(root), fields: fields.into_iter().collect(), ..Effect::new(place, &execution.name, Change::Changed) }
+            },
+        );
         sightings.tell(Seen::ExecutionEnded {
             machine: machine.name.clone(),
             name: execution.name,
