@@ -1,5 +1,7 @@
 //! What can be asked of the command.
 
+mod init;
+mod options;
 mod up;
 
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use scenarios::systems::System;
 use crate::layer::elf::Glibc;
 use crate::layer::toolchain::{Arch, Linker};
 
+pub use init::Init;
+pub use options::TemplateOptions;
 pub use up::Up;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -74,6 +78,8 @@ pub enum Command {
     Unseed(Unseed),
     /// Export an experiment with `[aws]` for AWS's own tools, or as a workflow for CI
     Export(Export),
+    /// Propose an experiment for your own template: journeys, rules, a first fault
+    Init(Init),
     /// Start the local stack, print its addresses, run until Ctrl-C
     Up(Up),
     /// Write the report of a finished run again
@@ -162,21 +168,6 @@ pub struct Check {
     /// Print JSON on standard output and nothing else; for one template
     #[arg(long)]
     pub json: bool,
-}
-
-/// What a template is read with.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct TemplateOptions {
-    /// Value of a parameter of the template, or of another stack's export [default: `parameter_overrides` in samconfig.toml, then the template's]
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
-    pub parameters: Vec<(String, String)>,
-    /// Environment in samconfig.toml [default: default]
-    #[arg(long, value_name = "NAME")]
-    pub config_env: Option<String>,
-}
-
-fn parameter(text: &str) -> Result<(String, String), String> {
-    template::samconfig::pair(text).ok_or_else(|| "write `NAME=VALUE`".to_owned())
 }
 
 /// `brownout run`

@@ -16,6 +16,7 @@ mod export;
 mod faults_page;
 mod fold;
 mod greeting;
+mod init;
 mod layer;
 mod list;
 mod plan;
@@ -79,6 +80,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Seed(arguments) => seed::seed(&arguments),
         Command::Unseed(arguments) => seed::unseed(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
         Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),

@@ -17,12 +17,14 @@ mod headers;
 pub mod journey;
 mod load;
 mod reading;
+pub mod rule;
 
 pub use self::load::{Arrivals, Load, RequestLoad};
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use fault::{FaultEntry, ServiceRoll};
 pub use journey::JourneyEntry;
 pub use reading::{Wrong, line_and_column, read};
+pub use rule::RuleEntry;
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,6 +58,10 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "Vec<JourneyEntry>")]
     pub journey: Vec<Spanned<JourneyEntry>>,
+    /// What your own stack must do besides answering, whatever goes wrong.
+    #[serde(default)]
+    #[schemars(with = "Vec<RuleEntry>")]
+    pub rule: Vec<Spanned<RuleEntry>>,
     /// What goes wrong.
     #[serde(default)]
     #[schemars(with = "Vec<FaultEntry>")]
@@ -237,11 +243,14 @@ impl From<Arm> for reports::AimArm {
 pub struct ExpectInvariants {
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
+    /// Rules about the requests of this file that are not checked, such as `["R-4"]`; the report names them.
+    #[schemars(with = "Vec<String>")]
+    pub off: Vec<Spanned<String>>,
 }
 
 impl Default for ExpectInvariants {
     fn default() -> Self {
-        Self { none_broken: true }
+        Self { none_broken: true, off: Vec::new() }
     }
 }
 

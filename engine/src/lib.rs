@@ -7,6 +7,7 @@ mod deploy;
 pub mod deployed;
 pub mod file;
 pub mod join;
+mod leaks;
 pub mod lease;
 pub mod measured;
 pub mod named_stack;

@@ -43,11 +43,13 @@ pub fn deployments(plan: &Plan) -> Vec<Deployment> {
 /// What no rule can check on the target, for the text of a green verdict; `rules` are those that the target cannot show.
 pub fn unchecked(plan: &Plan, addresses: &Addresses, rules: &[&str]) -> Vec<String> {
     // Functions on AWS, and a server of the user, are known only by their answers.
-    let behind = plan.systems.is_empty().then(|| "what happens behind the answers".to_owned());
+    let is_told = !plan.load.conservation.rules.is_empty();
+    let behind = (plan.systems.is_empty() && !is_told).then(|| "what happens behind the answers".to_owned());
     let cache = addresses.redis_is_foreign.then(|| "what leaves the cache, which is somebody else's".to_owned());
     let rules = (!rules.is_empty()).then(|| format!("what services do, which {} would", rules.join(", ")));
+    let off = (!plan.load.off.is_empty()).then(|| format!("{}, which the experiment switches off", plan.load.off.join(", ")));
     let aims = plan.deployed.iter().flat_map(|deployed| deployed.unmeasured.iter().map(|endpoint| format!("the aims of `{endpoint}`")));
-    behind.into_iter().chain(cache).chain(rules).chain(aims).collect()
+    behind.into_iter().chain(cache).chain(rules).chain(off).chain(aims).collect()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; without phases that were not

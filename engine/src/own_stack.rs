@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use faults::{By, Trigger};
-use run_folder::deployment;
+use run_folder::{Place, deployment};
 use template::blueprint::{self, Blueprint, Target};
 use template::files::Folder;
 use template::samconfig::{self, ConfigError};
@@ -22,6 +22,16 @@ pub struct OwnStack {
     pub apis: Vec<String>,
     /// What of the template is not served here.
     pub notices: Vec<String>,
+    /// What rules can name, by logical id.
+    pub places: BTreeMap<String, Place>,
+    /// The attributes of each table's key, partition first, by the table's name.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// The queues to which what failed is moved.
+    pub dead_letters: Vec<Place>,
+    /// The secrets whose values the template says, each with its value.
+    pub secrets: Vec<(String, String)>,
+    /// Whether it may send mail.
+    pub sends_mail: bool,
 }
 
 /// Why a template cannot be started.
@@ -83,6 +93,11 @@ impl OwnStack {
             functions: read.blueprint.functions.iter().map(|function| (function.name.clone(), triggers(&function.name, &read))).collect(),
             apis: read.apis.iter().map(|api| api.name.clone()).chain(with_urls(&read.blueprint)).collect(),
             notices: read.notices.iter().map(ToString::to_string).collect(),
+            keys: read.blueprint.tables.iter().map(|table| (table.name.clone(), key(table))).collect(),
+            dead_letters: read.blueprint.dead_letters().into_iter().map(Place::Queue).collect(),
+            secrets: read.blueprint.secrets.iter().filter_map(|secret| Some((secret.name.clone(), secret.value.clone()?))).collect(),
+            sends_mail: !read.blueprint.senders.is_empty(),
+            places: read.places,
             deploys: deployment::Template { text, parameters, folder: Some(folder), layers },
         })
     }
@@ -92,6 +107,11 @@ impl OwnStack {
     pub fn by(&self, function: &str) -> By {
         By::of(self.functions.get(function).map(Vec::as_slice).unwrap_or_default())
     }
+}
+
+/// The attributes of a table's key.
+fn key(table: &blueprint::Table) -> Vec<String> {
+    std::iter::once(&table.key.partition).chain(&table.key.sort).map(|attribute| attribute.name.clone()).collect()
 }
 
 fn with_urls(blueprint: &Blueprint) -> impl Iterator<Item = String> {

@@ -79,6 +79,7 @@ impl Plan {
     pub fn deployment(&self) -> Deployment {
         let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
         all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
+        all.watch.extend(self.load.conservation.watch());
         all
     }
 

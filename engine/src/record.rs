@@ -407,6 +407,7 @@ mod tests {
                 asked: scenarios::Asked::Other,
                 said: Said::default(),
                 missed: None,
+                told: None,
                 struck: Vec::new(),
             };
             recorder.see(&Joined { event: Event::Exchange(Box::new(exchange)), traced: Traced::default() }, &join);

@@ -46,7 +46,7 @@ pub(super) struct Run<'a> {
     pub(super) lag: Duration,
     /// Why the run should be stopped.
     fired: Option<String>,
-    target: &'a mut dyn Target,
+    pub(super) target: &'a mut dyn Target,
     keeper: Keeper,
     pub(super) join: Join,
     pub(super) sighted: Sighted,

@@ -10,6 +10,7 @@ use scenarios::invariants::Quiet;
 use scenarios::systems::load::Probed;
 use scenarios::traffic::Traffic;
 
+use super::leaks;
 use super::plan::Plan;
 use super::run::{Run, TICK};
 use crate::StopRequests;
@@ -26,7 +27,7 @@ const JOINING: Duration = Duration::from_millis(100);
 /// How long the systems of a plan may need until nothing is in flight any more.
 fn settling(plan: &Plan, lag: Duration) -> Duration {
     let longest = plan.load.systems.iter().map(|load| load.settling(&plan.setup)).max().unwrap_or_default();
-    (SETTLING + lag + longest).min(LONGEST)
+    (SETTLING + lag + longest.max(plan.load.conservation.longest())).min(LONGEST)
 }
 
 impl Run<'_> {
@@ -62,6 +63,9 @@ impl Run<'_> {
             if let Err(error) = load.look(addresses, &mut quiet).await {
                 self.fail(&error);
             }
+        }
+        if let Some(own) = self.plan.own.as_ref().filter(|_| self.plan.load.has_secrets) {
+            quiet.leaks = leaks::look(own, &self.plan.load.tokens, |function| self.target.log(function));
         }
         Quiet { at: traffic.started().elapsed(), calmed: self.calmed, ..quiet }
     }

@@ -1,5 +1,6 @@
 //! What an experiment needs from its target.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,6 +45,10 @@ pub trait Target: Send {
     }
     /// The services' sightings since the last call.
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError>;
+    /// The log of a function, if it is on this machine.
+    fn log(&self, _function: &str) -> Option<PathBuf> {
+        None
+    }
     /// The platform's counts.
     fn health(&mut self) -> Result<Health, TargetError>;
     /// How long after an answer the ledgers' entries about it may still come.

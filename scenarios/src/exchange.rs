@@ -1,5 +1,6 @@
 //! One request and its answer, with what an oracle needs to judge it and nothing that should not be kept (no token, no whole body).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::systems::clinic::User;
@@ -182,6 +183,8 @@ pub struct Exchange {
     pub said: Said,
     /// What of the body is not as the request expected, in a phrase.
     pub missed: Option<String>,
+    /// What the rules of the experiment's file are told; `None` if none is about this answer.
+    pub told: Option<Box<Told>>,
     /// The faults that struck on its way, filled in from the ledgers before an oracle sees it.
     pub struck: Vec<(String, Place)>,
 }
@@ -203,6 +206,15 @@ impl Exchange {
             _ => None,
         }
     }
+}
+
+/// What the rules of the experiment's file are told of an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The values that their texts need, as far as there are such.
+    pub values: BTreeMap<String, String>,
+    /// The body that was sent, if reports may show it.
+    pub sent: Option<String>,
 }
 
 /// What was asked, by whom.
@@ -347,6 +359,8 @@ pub struct Said {
     pub exception: Option<String>,
     /// The users that it named, with their values.
     pub users: UsersSaid,
+    /// What it gives away of the inside of a function, such as `a stack trace of Python`.
+    pub internals: Option<&'static str>,
 }
 
 /// A change of a shadow, from `$aws/things/<thing>/shadow/update/accepted`.

@@ -1,8 +1,10 @@
 //! Traffic, devices and oracles: who asks what and when, and what is a right answer.
 
+pub mod conservation;
 pub mod exchange;
 pub mod invariants;
 pub mod journeys;
+pub mod leaks;
 pub mod links;
 pub mod mails;
 pub mod records;

@@ -103,7 +103,7 @@ impl Up {
 
     async fn started(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
-        let (sightings, seen) = Sightings::channel();
+        let (sightings, seen) = Sightings::watching(settings.deployment.watch.clone());
         let sinks = [
             line_sink::start(&settings.folder.ledger(), entries, Entry::to_line)?,
             line_sink::start(&settings.folder.sightings(), seen, Sighting::to_line)?,
@@ -131,7 +131,7 @@ impl Up {
         let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
         let functions = template.blueprint.functions.iter().map(|it| (it.name.clone(), it.runtime.name().to_owned())).collect();
-        let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
+        let mut platform = platform::start(platform_settings(&settings, &services, template, (ledger, sightings.clone()))?).await?;
         platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
         invoke.put(platform.door());
         services.lambda.put(platform.lambda);
@@ -291,7 +291,7 @@ fn platform_settings(
     settings: &Settings,
     services: &Services,
     template: Template,
-    ledger: mpsc::UnboundedSender<Entry>,
+    (ledger, sightings): (mpsc::UnboundedSender<Entry>, Sightings),
 ) -> Result<platform::Settings, UpError> {
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
     let place = Place::new(
@@ -322,6 +322,7 @@ fn platform_settings(
         variables: variables(services),
         marker: settings.marker.clone(),
         ledger,
+        sightings,
         compressed: settings.deployment.compressed,
         deliver: services.deliver.clone(),
         namespace: settings.artifacts.namespace(),

@@ -34,12 +34,134 @@ fn an_order_is_placed_and_shipped_while_the_table_is_slow() {
         return;
     }
     let text = std::fs::read_to_string(orders().join("brownout.toml")).unwrap();
-    let template = format!("template = \"{}\"", orders().join("template.yaml").display());
-    let outcome = run(&text.replace("template = \"template.yaml\"", &template), &[]);
+    let outcome = run(&at(&text, &orders()), &[]);
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{}", outcome.story());
     let result = outcome.result();
     assert_eq!(result["verdict"], "held", "{}", outcome.story());
+    let rules = result["invariants"].as_array().unwrap();
+    let idle: Vec<_> = rules.iter().filter(|rule| rule["checked"] == 0).map(|rule| rule["id"].to_string()).collect();
+    assert!(rules.len() == 9 && idle.is_empty(), "{idle:?} of {}: {}", rules.len(), outcome.story());
     for endpoint in ["buy place", "buy look", "buy look settled", "miss look"] {
         assert!(result.to_string().contains(&format!("\"{endpoint}\"")), "{endpoint}: {}", outcome.story());
+    }
+}
+
+/// An experiment whose template is in this folder.
+fn at(text: &str, folder: &Path) -> String {
+    let template = format!("template = \"{}\"", folder.join("template.yaml").display());
+    text.replace("template = \"template.yaml\"", &template)
+}
+
+/// Orders are placed and nothing is looked at, so that only rules can find what is wrong. Queues are
+/// fast, so that a message is soon given up.
+fn only_rules() -> String {
+    let text = std::fs::read_to_string(orders().join("brownout.toml")).unwrap();
+    let rules = text.split("[[rule]]").skip(1).filter(|rule| !rule.contains("buy.look"));
+    let rules: String = rules.map(|rule| format!("[[rule]]{}", rule.split("[[fault]]").next().unwrap())).collect();
+    let place = text.split("[[journey.request]]").nth(1).unwrap();
+    format!(
+        r#"question = "Is every order stored and shipped once?"
+[stack]
+template = "template.yaml"
+compressed-time = {{ queues = "30x" }}
+[phases]
+warm-up = "1s"
+baseline = "6s"
+fault = "1s"
+recovery = "1s"
+[[journey]]
+name = "buy"
+rate = "6/s"
+[[journey.request]]
+headers = {{ Authorization = "Bearer {{{{uuid}}}}" }}{place}
+{rules}
+[[rule]]
+name = "{WORKED_ON}"
+when = "buy.place = 2xx"
+then = {{ function = "WorkerFunction", about = "{{{{order}}}}", within = "20s" }}
+"#
+    )
+}
+
+/// A copy of the application in which a line of a function is another.
+fn with_bug(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    std::fs::copy(orders().join("template.yaml"), folder.path().join("template.yaml")).unwrap();
+    for name in ["orders.py", "worker.py", "receipts.py"] {
+        let text = std::fs::read_to_string(orders().join("src").join(name)).unwrap();
+        let changed = if name == file { text.replacen(from, to, 1) } else { text.clone() };
+        assert!(name != file || changed != text, "{file} has no `{from}`");
+        std::fs::write(folder.path().join("src").join(name), changed).unwrap();
+    }
+    folder
+}
+
+const STORED: &str = "an accepted order is stored once";
+const SHIPPED: &str = "an accepted order is to be shipped once";
+const WORKED_ON: &str = "the worker gets each order";
+const DEAD: &str = "nothing is in NotShipped";
+
+/// What is wrong, in which file, the line, what it is instead, and which rules that breaks.
+type Bug = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+
+const PUT: &str = "    table.put_item(Item=item)\n";
+
+const BUGS: [Bug; 7] = [
+    ("nothing", "", "", "", &[]),
+    ("an order is stored twice", "orders.py", PUT, "    table.put_item(Item=item)\n    table.put_item(Item=item)\n", &[STORED]),
+    (
+        "an error is swallowed",
+        "orders.py",
+        PUT,
+        "    try:\n        table.put_item(Item={**item, 'amount': 1.5})\n    except TypeError:\n        pass\n",
+        &[STORED],
+    ),
+    (
+        "a message is sent twice",
+        "orders.py",
+        "    sqs.send_message(",
+        "    sqs.send_message(QueueUrl=os.environ['SHIPMENTS'], MessageBody=json.dumps({'id': item['id']}))\n    sqs.send_message(",
+        &[SHIPPED],
+    ),
+    (
+        "some orders cannot be shipped",
+        "worker.py",
+        "    # Writing",
+        "    if order[0] in '0123':\n        raise ValueError(order)\n    # Writing",
+        &[DEAD, "R-4"],
+    ),
+    ("a token is logged", "orders.py", PUT, "    table.put_item(Item=item)\n    print(json.dumps(event['headers']))\n", &["R-5"]),
+    (
+        "an answer shows a stack trace",
+        "orders.py",
+        PUT,
+        "    if item['amount'] == 3:\n        import traceback\n        try:\n            item['none']\n        except KeyError:\n            \
+         return answer(500, {'message': traceback.format_exc()})\n    table.put_item(Item=item)\n",
+        &["R-3"],
+    ),
+];
+
+#[test]
+fn each_planted_bug_breaks_exactly_the_rule_that_is_about_it() {
+    if !can_run() {
+        println!("SKIPPED: python3 has no awslambdaric or no boto3");
+        return;
+    }
+    for (what, file, from, to, broken) in BUGS {
+        let folder = with_bug(file, from, to);
+        let outcome = run(&at(&only_rules(), folder.path()), &[]);
+        assert_eq!(outcome.broken(), broken, "{what}: {}", outcome.story());
+        let result = outcome.result();
+        let rules = result["invariants"].as_array().unwrap();
+        let idle: Vec<_> = rules.iter().filter(|rule| rule["checked"] == 0).map(|rule| rule["id"].to_string()).collect();
+        assert!(rules.len() == 10 && idle.is_empty(), "{what}: {idle:?} of {}: {}", rules.len(), outcome.story());
+        let Some(first) = broken.first() else { continue };
+        assert_eq!(result["verdict"], "broken", "{what}: {}", outcome.story());
+        let exchange = &rules.iter().find(|rule| rule["id"] == *first).unwrap()["exchanges"][0];
+        let text = |key: &str| exchange[key].as_str().unwrap().to_owned();
+        assert!(text("asked") == "POST /orders" && text("root").starts_with("1-"), "{what}: {exchange}");
+        let is_of_file = !first.starts_with("R-");
+        assert!(!is_of_file || text("answered").starts_with("201; ") && text("repeat").contains("-d '{"), "{what}: {exchange}");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load::Endpoint;
-use scenarios::journeys::{Body, Expected, Journey, Json, Keep, Retry, Step, Text, To};
+use scenarios::journeys::{Body, Expected, Journey, Json, Keep, Retry, Step, Text, To, ToldOf};
 use serde_json::Value;
 use toml::Spanned;
 
@@ -75,6 +75,7 @@ impl Check<'_> {
             keep: Vec::new(),
             retry: None,
             pause: Duration::ZERO,
+            told: ToldOf::default(),
         };
         let name = parts.map_or("requests", |(word, _)| kept(word));
         Some(Journey { name, rate: load.rate.0, to, rows: Arc::default(), steps: vec![step] })
@@ -145,6 +146,7 @@ impl Check<'_> {
             retry: entry.retry.as_ref().map(|retry| self.retry(retry, &of)),
             pause: entry.pause.map_or(Duration::ZERO, faults::time::Time::duration),
             of: kept(&of),
+            told: ToldOf::default(),
         })
     }
 

@@ -34,7 +34,7 @@ impl Check<'_> {
             self.rate(place.clone(), load.rate());
             load.check().into_iter().for_each(|what| self.complain(place.clone(), what));
         }
-        Load { systems: loads.into_iter().map(|(_, load)| load).collect(), journeys: self.journeys(file, own) }
+        Load { systems: loads.into_iter().map(|(_, load)| load).collect(), journeys: self.journeys(file, own), ..Load::default() }
     }
 
     pub(super) fn longest_journey(&mut self, file: &File) -> Option<Duration> {

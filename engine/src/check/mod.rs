@@ -8,6 +8,8 @@ mod load;
 mod own_stack;
 pub mod power;
 mod reach;
+mod rules;
+mod wanted;
 
 use std::ops::Range;
 use std::path::Path;
@@ -133,13 +135,16 @@ impl Check<'_> {
             (None, _) => Ground::Unread,
         };
         let (faults, windows) = self.faults(file, &ground);
+        let timeline = self.timeline(file);
+        let mut load = self.load(file, &systems, own.as_ref());
+        self.rules(file, &mut load, own.as_ref(), (!faults.is_empty()).then(|| timeline.strike_at()));
         let plan = Plan {
             name: name.to_owned(),
             question: file.question.as_ref().map(|q| q.get_ref().clone()).unwrap_or_default(),
             text: self.text.to_owned(),
             seed: file.seed,
-            timeline: self.timeline(file),
-            load: self.load(file, &systems, own.as_ref()),
+            timeline,
+            load,
             arrivals: match file.load.arrivals {
                 file::Arrivals::Constant => Arrivals::Constant,
                 file::Arrivals::Poisson => Arrivals::Poisson,

@@ -7,7 +7,7 @@ use super::reading::{Wrong, line_range};
 use crate::nearest::{nearest, there_are};
 
 /// The lists of tables: each entry has its own header, in double brackets.
-pub(super) const LISTS: [&str; 7] = ["fault", "expect", "load.requests", "aws.function", "aws.alarm", "journey", "journey.request"];
+pub(super) const LISTS: [&str; 8] = ["fault", "expect", "load.requests", "aws.function", "aws.alarm", "journey", "journey.request", "rule"];
 
 /// Settings beside tables: they have no header.
 const PLAIN: [&str; 7] = ["question", "systems", "seed", "arrivals", "longest-journey", "weaknesses", "authorizer-cache"];
@@ -175,13 +175,13 @@ mod tests {
             }
         }
         assert_eq!(nearest("weather", ["aws", "stop"]), None);
-        one(&AWS.replace("[stop]", "[weather]"), "[weather]", "there is no table `weather`; there are 9, such as `[phases]`, `[load]`");
+        one(&AWS.replace("[stop]", "[weather]"), "[weather]", "there is no table `weather`; there are 10, such as `[phases]`, `[load]`");
         one(&AWS.replacen("[phases]", "[system]\n[phases]", 1), "[system]", "did you mean `systems`?");
     }
 
     #[test]
     fn single_brackets_for_double_ones_are_one_complaint_however_often_they_come() {
-        for list in super::LISTS.into_iter().filter(|list| *list != "aws.alarm" && !list.starts_with("journey")) {
+        for list in super::LISTS.into_iter().filter(|list| !["aws.alarm", "rule"].contains(list) && !list.starts_with("journey")) {
             let (right, single) = (format!("[[{list}]]"), format!("[{list}]"));
             let says = format!("`{list}` is a list of tables; write `[[{list}]]`");
             one(&AWS.replace(&right, &single), &single, &says);

@@ -77,6 +77,7 @@ fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
         asked: scenarios::Asked::Other,
         said: scenarios::exchange::Said::default(),
         missed: None,
+        told: None,
         struck: Vec::new(),
     }))
 }

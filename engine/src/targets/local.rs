@@ -119,6 +119,10 @@ impl Target for Local {
         read.map_err(|cause| TargetError::Io { what: "what the services saw could not be read".into(), cause })
     }
 
+    fn log(&self, function: &str) -> Option<PathBuf> {
+        Some(self.folder.log(function))
+    }
+
     fn health(&mut self) -> Result<Health, TargetError> {
         if let Some((child, _)) = &mut self.child
             && let Ok(Some(status)) = child.try_wait()

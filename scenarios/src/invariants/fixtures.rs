@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::journeys::{Body, Expected, Journey, Step, Text, To};
+use crate::journeys::{Body, Expected, Journey, Step, Text, To, ToldOf};
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
 use crate::traffic::order::Load;
@@ -35,9 +35,10 @@ pub(crate) fn load() -> Load {
             keep: Vec::new(),
             retry: None,
             pause: Duration::ZERO,
+            told: ToldOf::default(),
         }],
     };
-    Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), journeys: vec![journey] }
+    Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), journeys: vec![journey], ..Load::default() }
 }
 
 /// A row lives for 30 s.
@@ -99,6 +100,7 @@ pub(crate) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Excha
         asked,
         said: Said::default(),
         missed: None,
+        told: None,
         struck: Vec::new(),
     }
 }

@@ -98,6 +98,11 @@ impl<B: Book> Rule<B> {
         Self { id, text, facts: Facts::Answers, asks: Box::new(asks) }
     }
 
+    /// Its id.
+    pub(crate) const fn id(&self) -> &'static str {
+        self.id
+    }
+
     /// A rule that needs what only services on this machine tell.
     pub(crate) fn of_services(self) -> Self {
         Self { facts: Facts::Services, ..self }

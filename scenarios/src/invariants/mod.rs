@@ -2,9 +2,12 @@
 //! report what was wrong.
 
 pub mod cedar;
+pub mod everywhere;
 mod judge;
-pub(crate) mod r1_right_statuses;
-pub(crate) mod r2_expected_bodies;
+mod r1_right_statuses;
+mod r2_expected_bodies;
+mod r3_no_internals;
+mod r5_no_secrets_in_logs;
 mod sweeps;
 pub(crate) mod wording;
 
@@ -87,6 +90,8 @@ pub struct Quiet {
     /// Every row of the table of latest sign-ins: its key and its time to live; `None` if the table
     /// was not read.
     pub rows: Option<Vec<(String, Option<i64>)>>,
+    /// What was found in the logs of an own stack's functions.
+    pub leaks: crate::leaks::Leaks,
 }
 
 #[cfg(test)]
@@ -118,7 +123,7 @@ mod tests {
     fn a_system_that_is_not_running_has_no_rules() {
         let ids =
             |load: &Load| -> Vec<_> { fixtures::ids(&load.rules(&fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
-        let Load { systems, journeys } = fixtures::load();
+        let Load { systems, journeys, .. } = fixtures::load();
         let alone = systems.into_iter().map(|system| Load { systems: vec![system], ..Load::default() });
         let found: Vec<_> = alone.chain([Load { journeys, ..Load::default() }]).map(|load| ids(&load)).collect();
         let mut letters = BTreeSet::new();

@@ -108,7 +108,7 @@ pub(crate) fn repeat(exchange: &Exchange) -> String {
             }
             shape.name()
         }
-        Asked::Request { .. } => return format!(r#"{line} "https://$ENDPOINT{}""#, exchange.path),
+        Asked::Request { .. } => return format!(r#"{line}{} "https://$ENDPOINT{}""#, sent(exchange), exchange.path),
         Asked::Record(record) => return record_words::repeat(record),
         Asked::SignIn { .. } | Asked::Other => "prod",
     };
@@ -117,6 +117,14 @@ pub(crate) fn repeat(exchange: &Exchange) -> String {
     }
     // In double quotes, so that a shell expands the address and nothing else in the path.
     format!(r#"{line} "http://$GATEWAY/{stage}{}""#, exchange.path)
+}
+
+/// The body of a request of a journey, if it may be shown.
+fn sent(exchange: &Exchange) -> String {
+    let Some(body) = exchange.told.as_ref().and_then(|told| told.sent.as_ref()) else { return String::new() };
+    let kind = if body.starts_with(['{', '[']) { r#" -H "Content-Type: application/json""# } else { "" };
+    // A quote ends the shell's text, is written by itself, and begins the text again.
+    format!("{kind} -d '{}'", body.replace('\'', r"'\''"))
 }
 
 fn body_of(request: &ThermostatRequest) -> String {
@@ -155,6 +163,16 @@ pub(crate) fn several(count: usize, what: &str) -> String {
 mod tests {
     use super::super::fixtures::{self, Ask};
     use super::*;
+    use crate::exchange::Told;
+
+    #[test]
+    fn the_body_of_a_journeys_request_is_repeated_if_it_may_be_shown() {
+        let mut exchange = fixtures::exchange(Asked::Request { statuses: vec![201] }, 1.0, 1.2, 201);
+        assert_eq!(repeat(&exchange), r#"curl -i -X GET "https://$ENDPOINT/items""#);
+        exchange.told = Some(Box::new(Told { sent: Some(r#"{"name":"O'Hara"}"#.into()), ..Told::default() }));
+        let expected = r#"curl -i -X GET -H "Content-Type: application/json" -d '{"name":"O'\''Hara"}' "https://$ENDPOINT/items""#;
+        assert_eq!(repeat(&exchange), expected);
+    }
 
     #[test]
     fn a_breach_says_what_was_asked_and_how_to_repeat_it_without_a_token() {

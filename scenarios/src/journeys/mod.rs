@@ -15,7 +15,7 @@ use load::Endpoint;
 pub use expected::Expected;
 pub use json::Json;
 pub use kept::Keep;
-pub use text::{Text, TextError};
+pub use text::{SENT, Text, TextError};
 
 /// What one user does at each arrival.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,17 @@ pub struct Step {
     pub retry: Option<Retry>,
     /// How long the user thinks before it.
     pub pause: Duration,
+    /// What rules are told of its answer.
+    pub told: ToldOf,
+}
+
+/// What rules are told of an answer besides its status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToldOf {
+    /// The names of the values that they need; empty if no rule is about the request.
+    pub names: Vec<String>,
+    /// Whether reports may show the body that was sent: not if a variable of the environment is in it.
+    pub shows_body: bool,
 }
 
 /// The body of a request.

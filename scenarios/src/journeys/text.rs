@@ -7,6 +7,9 @@ use std::time::SystemTime;
 
 use load::chance::Chance;
 
+/// How the name of a value begins that is taken from the body of the request: a JSON pointer follows.
+pub const SENT: &str = "sent ";
+
 /// A text, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text(Vec<Part>);
@@ -42,6 +45,18 @@ pub enum TextError {
     NoNumber(i64, i64),
 }
 
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Literal(text) => f.write_str(text),
+            Part::Value(name) => write!(f, "{{{{{name}}}}}"),
+            Part::Uuid => f.write_str("{{uuid}}"),
+            Part::Now => f.write_str("{{now}}"),
+            Part::Int(from, to) => write!(f, "{{{{int {from} {to}}}}}"),
+        })
+    }
+}
+
 impl Text {
     /// Understands a text; `environment` looks up variables.
     ///
@@ -71,6 +86,11 @@ impl Text {
     /// The names of the values that it needs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| if let Part::Value(name) = part { Some(name.as_str()) } else { None })
+    }
+
+    /// Whether it is the same each time it is filled in with the same values.
+    pub fn is_fixed(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Literal(_) | Part::Value(_)))
     }
 
     /// Whether it is a number and nothing else, which JSON writes without quotes.
@@ -106,6 +126,8 @@ fn part(inside: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<P
             _ => Err(unknown()),
         },
         ["env", name] => environment(name).map(Part::Literal).ok_or_else(|| TextError::Unset((*name).to_owned())),
+        // Of the request's own body; only rules know such values.
+        ["sent", pointer] if pointer.starts_with('/') => Ok(Part::Value(format!("{SENT}{pointer}"))),
         [name] if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) => Ok(Part::Value((*name).to_owned())),
         _ => Err(unknown()),
     }

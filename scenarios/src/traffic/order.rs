@@ -7,12 +7,12 @@ use load::{Arrivals, JourneyTime, Timeline, TrafficError};
 use run_folder::Addresses;
 use run_folder::addresses::{Api, Pool};
 
+use crate::conservation::Conservation;
 use crate::invariants::cedar::OracleError;
-use crate::invariants::r1_right_statuses::right_statuses;
-use crate::invariants::r2_expected_bodies::expected_bodies;
-use crate::invariants::{Invariant, Judge};
+use crate::invariants::{Invariant, everywhere};
 use crate::journeys::Journey;
 use crate::systems::load::{Setup, SystemLoad};
+use crate::traffic::tokens::Tokens;
 
 /// What is sent, checked.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,14 @@ pub struct Load {
     pub systems: Vec<Arc<dyn SystemLoad>>,
     /// Journeys that the experiment's file describes.
     pub journeys: Vec<Journey>,
+    /// The rules that the file writes about them.
+    pub conservation: Conservation,
+    /// The ids of the rules that the file switches off.
+    pub off: Vec<&'static str>,
+    /// Whether requests carry tokens, or the template has secrets, that a log could have.
+    pub has_secrets: bool,
+    /// Where the tokens of its requests are remembered.
+    pub tokens: Tokens,
 }
 
 impl Load {
@@ -45,8 +53,9 @@ impl Load {
             rules.extend(system.rules(setup)?);
         }
         if !self.journeys.is_empty() {
-            rules.push(Box::new(Judge::new((), vec![right_statuses(), expected_bodies()])));
+            rules.push(Box::new(everywhere::judge(&self.off, self.has_secrets)));
         }
+        rules.extend(self.conservation.judge());
         Ok(rules)
     }
 }

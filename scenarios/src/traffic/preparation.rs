@@ -71,5 +71,13 @@ impl<'a> Preparation<'a> {
 pub(crate) fn voice(order: &Order, events: &UnboundedSender<Event>, number: u64, api: &Api) -> Voice {
     // API Gateway at AWS takes the time in a trace id for the time of the request.
     let stamped = !order.addresses.is_local();
-    Voice { events: events.clone(), seed: order.seed, system: number, host: api.host.clone(), stage: api.stage.clone(), stamped }
+    Voice {
+        events: events.clone(),
+        seed: order.seed,
+        system: number,
+        host: api.host.clone(),
+        stage: api.stage.clone(),
+        stamped,
+        tokens: order.load.tokens.clone(),
+    }
 }

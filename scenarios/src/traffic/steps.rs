@@ -13,10 +13,11 @@ use reports::Outcome;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::journeys::{Body, Journey, Step, To};
+use crate::exchange::Told;
+use crate::journeys::{Body, Journey, SENT, Step, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
-use crate::traffic::voice::{Line, Voice};
+use crate::traffic::voice::{Expecting, Line, Voice};
 use crate::{Asked, Event};
 
 /// What each request may take without a fault, over the internet.
@@ -48,7 +49,10 @@ fn system(order: &Order, journey: &Journey, number: u64, events: &UnboundedSende
         To::Elsewhere(endpoint) => {
             // Stamped: X-Ray and API Gateway take the time in a trace id for the time of the request.
             let (events, host, stage) = (events.clone(), endpoint.host.clone(), String::new());
-            (Voice { events, seed: order.seed, system: number, host, stage, stamped: true }, endpoint.origin.clone())
+            (
+                Voice { events, seed: order.seed, system: number, host, stage, stamped: true, tokens: order.load.tokens.clone() },
+                endpoint.origin.clone(),
+            )
         }
     };
     let waits: Duration = journey.steps.iter().map(|step| step.pause + step.retry.map_or(Duration::ZERO, |retry| retry.within)).sum();
@@ -99,10 +103,12 @@ impl Steps {
             let headers: Vec<_> = step.headers.iter().map(|(name, value)| (*name, value.filled(values, chance))).collect();
             let line = line(step, &headers, values, chance, is_last);
             let missed = |body: &[u8]| step.expected.missed(body, values).filter(|_| is_last);
-            let answer = self.voice.say_expecting(hands, arrival, *number, due, line, &missed).await?;
+            let body = if step.told.names.is_empty() { String::new() } else { line.body.clone() };
+            let told = |answer: &Answer| told(step, answer, values, &body).filter(|_| is_last || is_right(step, answer, values));
+            let expecting = Expecting { missed: &missed, told: &told };
+            let answer = self.voice.say_expecting(hands, arrival, *number, due, line, expecting).await?;
             *number += 1;
-            let is_right = answer.status.is_some_and(|status| step.expected.statuses.contains(&status))
-                && step.expected.missed(&answer.body, values).is_none();
+            let is_right = is_right(step, &answer, values);
             if is_right || is_last {
                 self.settled(step, first, &answer, is_right);
             }
@@ -127,19 +133,46 @@ impl Steps {
     }
 }
 
+fn is_right(step: &Step, answer: &Answer, values: &BTreeMap<String, String>) -> bool {
+    let has_status = answer.status.is_some_and(|status| step.expected.statuses.contains(&status));
+    has_status && step.expected.missed(&answer.body, values).is_none()
+}
+
 /// Takes what later requests need; false if the answer has it not.
 fn keep(step: &Step, answer: &Answer, values: &mut BTreeMap<String, String>) -> bool {
+    let kept = kept(step, answer);
+    let has_all = kept.len() == step.keep.len();
+    values.extend(kept);
+    has_all
+}
+
+/// What the answer has of that.
+fn kept(step: &Step, answer: &Answer) -> Vec<(String, String)> {
     if step.keep.is_empty() {
-        return true;
+        return Vec::new();
     }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    step.keep.iter().all(|(name, place)| match place.of(&body) {
-        Some(value) => {
-            values.insert(name.clone(), value);
-            true
-        }
-        None => false,
-    })
+    step.keep.iter().filter_map(|(name, place)| Some((name.clone(), place.of(&body)?))).collect()
+}
+
+/// What rules are told of an answer; `None` if none is about the request.
+fn told(step: &Step, answer: &Answer, values: &BTreeMap<String, String>, sent: &str) -> Option<Told> {
+    let names = &step.told.names;
+    if names.is_empty() {
+        return None;
+    }
+    let kept: BTreeMap<_, _> = kept(step, answer).into_iter().collect();
+    let body: Value = serde_json::from_str(sent).unwrap_or_default();
+    let value = |name: &String| match name.strip_prefix(SENT) {
+        Some(pointer) => body.pointer(pointer).filter(|value| !value.is_null()).map(text),
+        None => kept.get(name).or_else(|| values.get(name)).cloned(),
+    };
+    let values = names.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect();
+    Some(Told { values, sent: step.told.shows_body.then(|| sent.to_owned()).filter(|sent| !sent.is_empty()) })
+}
+
+fn text(value: &Value) -> String {
+    if let Value::String(text) = value { text.clone() } else { value.to_string() }
 }
 
 /// The request with everything filled in. One that will be repeated may be answered with any status

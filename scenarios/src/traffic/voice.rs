@@ -10,7 +10,9 @@ use load::open_model::{Answer, Arrival, Ask, Hands};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::exchange::{Said, UsersSaid};
+use crate::exchange::{Said, Told, UsersSaid};
+use crate::traffic::internals;
+use crate::traffic::tokens::{Carrier, Tokens};
 use crate::{Asked, Event, Exchange};
 
 /// What the requests of one system have in common.
@@ -26,6 +28,8 @@ pub(crate) struct Voice {
     pub(crate) stage: String,
     /// Whether the trace ids tell when they were made: a trigger reads the time of a sign-in there.
     pub(crate) stamped: bool,
+    /// The tokens that were sent.
+    pub(crate) tokens: Tokens,
 }
 
 /// One request in words.
@@ -39,6 +43,15 @@ pub(crate) struct Line<'a> {
     pub(crate) asked: Asked,
 }
 
+/// What is expected of an answer besides its status.
+#[derive(Clone, Copy)]
+pub(crate) struct Expecting<'a> {
+    /// What of a body is not as expected.
+    pub(crate) missed: &'a (dyn Fn(&[u8]) -> Option<String> + Send + Sync),
+    /// What rules are told of it.
+    pub(crate) told: &'a (dyn Fn(&Answer) -> Option<Told> + Send + Sync),
+}
+
 impl Voice {
     /// Sends `line` when it is due and tells what became of it. `step` counts the requests of a journey.
     pub(crate) async fn say(
@@ -49,10 +62,10 @@ impl Voice {
         due: std::time::Duration,
         line: Line<'_>,
     ) -> Option<Answer> {
-        self.say_expecting(hands, arrival, step, due, line, &|_| None).await
+        self.say_expecting(hands, arrival, step, due, line, Expecting { missed: &|_| None, told: &|_| None }).await
     }
 
-    /// The same for a request that expects something of the body: `missed` says what is not as expected.
+    /// The same for a request of which more is expected than a status.
     pub(crate) async fn say_expecting(
         &self,
         hands: &mut Hands<'_>,
@@ -60,7 +73,7 @@ impl Voice {
         step: u64,
         due: std::time::Duration,
         line: Line<'_>,
-        missed: &(dyn Fn(&[u8]) -> Option<String> + Send + Sync),
+        Expecting { missed, told }: Expecting<'_>,
     ) -> Option<Answer> {
         let root = self.root(chance::trace_root(self.seed, self.system, arrival.number, step));
         let mut request = Request::builder()
@@ -71,6 +84,7 @@ impl Voice {
         for (name, value) in &line.headers {
             request = request.header(*name, *value);
         }
+        self.tokens.add(&line.headers, || Carrier { at: due, root: root.clone(), asked: format!("{} {}", line.method, line.path) });
         let request = request.body(Full::new(Bytes::from(line.body))).ok()?;
         let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
         let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body)) && missed(body).is_none();
@@ -89,6 +103,7 @@ impl Voice {
             asked: line.asked,
             said: said(&answer.body),
             missed: answer.status.and_then(|_| missed(&answer.body)),
+            told: told(&answer).map(Box::new),
             struck: Vec::new(),
         };
         // Nobody listens once the harness has gone on.
@@ -109,7 +124,8 @@ impl Voice {
 
 /// What an answer said; a body that is not understood said nothing.
 pub(crate) fn said(body: &[u8]) -> Said {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Said::default() };
+    let internals = internals::of(body);
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Said { internals, ..Said::default() } };
     let text = |pointer| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
     let devices = value.as_array().into_iter().flatten().filter_map(|row| row.get("deviceId")?.as_str().map(ToOwned::to_owned));
     Said {
@@ -119,6 +135,7 @@ pub(crate) fn said(body: &[u8]) -> Said {
         appointment: text("/appointment/id"),
         exception: text("/__type").and_then(|name| name.rsplit('#').next().map(ToOwned::to_owned)),
         users: UsersSaid::read(&value),
+        internals,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::Server;
 use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
-use scenarios::journeys::{Body, Expected, Journey, Step, Text, To};
+use scenarios::journeys::{Body, Expected, Journey, Step, Text, To, ToldOf};
 use scenarios::systems::Setup;
 use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};
@@ -31,6 +31,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
             keep: Vec::new(),
             retry: None,
             pause: Duration::ZERO,
+            told: ToldOf::default(),
         }],
     };
     Order {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Compressed;
+use crate::{Compressed, Watch};
 
 /// Everything that a stack is made of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Deployment {
     /// How many times faster than at AWS long waits run.
     #[serde(default)]
     pub compressed: Compressed,
+    /// The places that rules name: of these the services tell what happens.
+    #[serde(default)]
+    pub watch: Watch,
 }
 
 /// A SAM or CloudFormation template and its parameters.
@@ -124,6 +127,7 @@ impl Deployment {
         self.seed.extend(other.seed);
         self.warm.extend(other.warm);
         self.unhandled.extend(other.unhandled);
+        self.watch.extend(other.watch);
         if let Some(things) = other.things {
             self.things.get_or_insert_default().extend(things);
         }

@@ -4,6 +4,7 @@
 pub mod addresses;
 pub mod compressed;
 pub mod deployment;
+pub mod effects;
 pub mod folder;
 pub mod health;
 pub mod seed_folder;
@@ -12,6 +13,7 @@ pub mod sightings;
 pub use addresses::{Addresses, Pool};
 pub use compressed::Compressed;
 pub use deployment::Deployment;
+pub use effects::{Change, Effect, Place, Watch};
 pub use folder::{FolderError, RunFolder};
 pub use health::Health;
 pub use seed_folder::{SeedFolder, SeedFolderError};

@@ -1,11 +1,15 @@
 //! What the services observed, for the bookkeeping and the rule checks: facts, one a line in
 //! `sightings.ndjson`, never a judgement. They contain no body and no attachment, except the text
-//! of an outgoing mail that its readers see, because that is judged.
+//! of an outgoing mail that its readers see, because that is judged, and what a rule of the
+//! experiment's file looks into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::effects::{Effect, Place, Watch};
 
 /// An observed fact and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -229,12 +233,17 @@ pub enum Seen {
         /// The operation.
         operation: String,
     },
+    /// Something happened at a place that a rule of the experiment's file names.
+    Effect(Effect),
 }
 
 /// Where the services report what they observe. It never blocks and never fails: a stack also works
 /// while no harness reads.
-#[derive(Debug, Clone)]
-pub struct Sightings(Option<UnboundedSender<Sighting>>);
+#[derive(Debug, Clone, Default)]
+pub struct Sightings {
+    sender: Option<UnboundedSender<Sighting>>,
+    watch: Option<Arc<Watch>>,
+}
 
 /// Microseconds of `CLOCK_MONOTONIC`.
 pub fn monotonic_us() -> u64 {
@@ -245,18 +254,33 @@ pub fn monotonic_us() -> u64 {
 impl Sightings {
     /// Discards every sighting.
     pub const fn nowhere() -> Self {
-        Self(None)
+        Self { sender: None, watch: None }
     }
 
     /// Sends to a channel.
     pub fn channel() -> (Self, UnboundedReceiver<Sighting>) {
+        Self::watching(Watch::default())
+    }
+
+    /// Sends to a channel, also what happens at the watched places.
+    pub fn watching(watch: Watch) -> (Self, UnboundedReceiver<Sighting>) {
         let (sender, receiver) = unbounded_channel();
-        (Self(Some(sender)), receiver)
+        (Self { sender: Some(sender), watch: Some(watch).filter(|watch| !watch.is_empty()).map(Arc::new) }, receiver)
+    }
+
+    /// Reports what happened at a place, if that is watched: `describe` gets the place and the
+    /// attributes to tell of.
+    pub fn effect(&self, place: impl FnOnce() -> Place, describe: impl FnOnce(Place, &BTreeSet<String>) -> Effect) {
+        let Some(watch) = &self.watch else { return };
+        let place = place();
+        if let Some(attributes) = watch.attributes(&place) {
+            self.tell(Seen::Effect(describe(place, attributes)));
+        }
     }
 
     /// Reports something that happened just now.
     pub fn tell(&self, seen: Seen) {
-        if let Some(sender) = &self.0 {
+        if let Some(sender) = &self.sender {
             let _ = sender.send(Sighting { at_us: monotonic_us(), seen });
         }
     }

@@ -11,6 +11,7 @@ use super::counts::Counts;
 use super::log::Log;
 use super::names;
 use super::runtimes::{Code, Launch, MissingRuntime};
+use run_folder::Sightings;
 use template::blueprint::{Asynchronous, LogFormat};
 
 /// The version that is not published.
@@ -80,6 +81,8 @@ pub(crate) struct Machine {
     pub variables: BTreeMap<String, String>,
     pub marker: String,
     pub ledger: UnboundedSender<Entry>,
+    /// Where invocations are told that a rule names.
+    pub sightings: Sightings,
     pub counts: Counts,
     /// Every environment holds a clone while it lives; once this is the only one, all have ended.
     pub alive: std::sync::Arc<()>,

@@ -14,6 +14,7 @@ use super::invoke_stream::Sink;
 use super::names;
 use super::pool::Pool;
 use crate::invoke::Invoke;
+use run_folder::Place;
 
 /// What a caller of the Invoke API asks for besides an answer.
 #[derive(Debug, Default)]
@@ -101,6 +102,7 @@ impl Functions {
         if invocation.event.len() > LARGEST_EVENT {
             return Err(InvokeError::TooLarge);
         }
+        self.machine.sightings.effect(|| Place::Function(pool.deployed.function.name.clone()), |place, _| invocation.effect(place));
         pool.submit(invocation)
     }
 

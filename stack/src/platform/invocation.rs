@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::invoke_stream::Sink;
 use super::names;
+use run_folder::effects::{Change, Effect, Place};
 
 /// The largest synchronous event and response, in bytes. Source: Lambda's quotas; the Runtime API
 /// allows 100 bytes more.
@@ -145,6 +146,13 @@ impl Invocation {
             answer,
         };
         (invocation, answered)
+    }
+
+    /// What the rules that name its function are told.
+    pub(crate) fn effect(&self, place: Place) -> Effect {
+        let root = faults::trace_root(&self.trace).map(str::to_owned);
+        let text = String::from_utf8_lossy(&self.event).into_owned();
+        Effect { root, text, ..Effect::new(place, self.request_id.clone(), Change::Made) }
     }
 
     /// Fails it before it ran. The caller may be gone; then the failure is dropped.

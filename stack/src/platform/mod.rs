@@ -91,6 +91,8 @@ pub struct Settings {
     pub marker: String,
     /// Where the entries of the extensions and of the platform go.
     pub ledger: mpsc::UnboundedSender<Entry>,
+    /// Where invocations are told that a rule names.
+    pub sightings: Sightings,
     /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
     /// Where what becomes of asynchronous events goes.
@@ -139,6 +141,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         variables: settings.variables,
         marker: settings.marker,
         ledger: settings.ledger,
+        sightings: settings.sightings,
         counts: counts::Counts::default(),
         alive: Arc::new(()),
     });

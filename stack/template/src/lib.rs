@@ -17,6 +17,7 @@ mod intrinsics;
 pub mod notices;
 mod nulls;
 mod parameters;
+mod places;
 mod read;
 mod references;
 mod resolve;
@@ -44,6 +45,7 @@ use read::declared::{self, Resources};
 use read::section::Known;
 use read::{http, physical, rest};
 use references::References;
+use run_folder::Place;
 use sections::Declared;
 use yaml::{Document, Spot};
 
@@ -69,6 +71,8 @@ pub struct Template {
     pub notices: Vec<Notice>,
     /// `Outputs`.
     pub outputs: Vec<Output>,
+    /// Where something can happen that a rule may name, by logical id.
+    pub places: BTreeMap<String, Place>,
 }
 
 /// An output.
@@ -143,12 +147,14 @@ impl Template {
     /// # Errors
     /// If a name is declared twice.
     pub fn join(all: Vec<Self>) -> Result<Self, TemplateError> {
-        let mut joined = Self { apis: Vec::new(), blueprint: Blueprint::default(), notices: Vec::new(), outputs: Vec::new() };
+        let (apis, notices, outputs, places) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        let mut joined = Self { apis, blueprint: Blueprint::default(), notices, outputs, places };
         for template in all {
             joined.apis.extend(template.apis);
             joined.blueprint.extend(template.blueprint);
             joined.notices.extend(template.notices);
             joined.outputs.extend(template.outputs);
+            joined.places.extend(template.places);
         }
         let mut known = BTreeSet::new();
         let twice = joined.blueprint.names().filter(|named| !known.insert(*named));
@@ -192,7 +198,8 @@ fn read_declared(declared: Declared, document: &Document, files: &dyn Files) -> 
         Some(Output { name: name.clone(), value, description })
     });
     if findings.complaints.is_empty() {
-        Ok(Template { apis, blueprint, notices: placed.notices(findings.notices), outputs: outputs.collect() })
+        let places = places::of(&resources, &arns, &blueprint);
+        Ok(Template { apis, blueprint, notices: placed.notices(findings.notices), outputs: outputs.collect(), places })
     } else {
         Err(placed.error(findings, missing))
     }

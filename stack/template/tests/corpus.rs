@@ -58,7 +58,7 @@ fn in_order(template: &Template) -> Template {
 
 /// What was read, with one line for each part, in order.
 fn lines(template: &Template) -> String {
-    let Template { apis, blueprint: it, notices, outputs } = &in_order(template);
+    let Template { apis, blueprint: it, notices, outputs, .. } = &in_order(template);
     let mut lines: Vec<String> = Vec::new();
     let mut add = |parts: Vec<String>| lines.extend(parts);
     for api in apis {

@@ -293,6 +293,7 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
         variables: BTreeMap::from([("AWS_REGION".to_owned(), control_plane::REGION.to_owned())]),
         marker: marker.to_owned(),
         ledger,
+        sightings: run_folder::Sightings::nowhere(),
         compressed: Compressed::default(),
         deliver: Deliver::default(),
         namespace: None,

@@ -3,6 +3,7 @@
 
 mod conditions;
 mod decimal;
+mod effects;
 mod expiry;
 mod expressions;
 mod images;
@@ -76,6 +77,17 @@ pub struct DynamoDb {
     sightings: Sightings,
 }
 
+/// Who writes a row.
+#[derive(Clone, Copy)]
+enum Writer<'a> {
+    /// It is there before the first call.
+    Seed,
+    /// A call, with its trace root.
+    Call(Option<&'a str>),
+    /// Its time to live was over.
+    Expiry,
+}
+
 struct State {
     tables: Tables,
     tokens: Tokens,
@@ -112,7 +124,7 @@ impl DynamoDb {
             let (_, staged) = writes::one(&state.tables, &call)
                 .map_err(|refusal| io::Error::other(format!("a row of table `{table}` is refused: {}", refusal.message)))?;
             // What was there at the beginning is no news.
-            staged.into_iter().for_each(|staged| tables.store(&mut state, staged, None));
+            staged.into_iter().for_each(|staged| tables.store(&mut state, staged, Writer::Seed));
         }
         Ok(tables)
     }
@@ -164,15 +176,14 @@ impl DynamoDb {
                 let row = Item::clone(row);
                 let names = keys::attributes(&watched.key).map(|attribute| &attribute.name);
                 let key = names.filter_map(|name| Some((name.clone(), row.get(name)?.clone()))).collect();
-                self.store(&mut state, Staged::deletion(&table, place, key, row), Some(true));
+                self.store(&mut state, Staged::deletion(&table, place, key, row), Writer::Expiry);
             }
         }
         count
     }
 
-    /// Writes a row and reports it: as written by a call, or `by_service`; `None` reports to no
-    /// stream and no sighting.
-    fn store(&self, state: &mut State, staged: Staged, by_service: Option<bool>) {
+    /// Writes a row and reports it, unless it is there from the beginning.
+    fn store(&self, state: &mut State, staged: Staged, writer: Writer<'_>) {
         let Ok(shelf) = state.tables.shelf_mut(&staged.table) else { return };
         if !staged.writes {
             return;
@@ -184,8 +195,9 @@ impl DynamoDb {
             let expires = staged.after.as_ref().and_then(|row| watched.ttl(row));
             self.expiry.set((staged.table.clone(), staged.place.clone()), expires, Instant::now(), since_1970);
         }
-        if let Some(by_service) = by_service {
-            self.observe(watched, &staged, by_service);
+        if !matches!(writer, Writer::Seed) {
+            self.observe(watched, &staged, matches!(writer, Writer::Expiry));
+            effects::tell(&self.sightings, &watched.key, &staged, writer);
         }
     }
 
@@ -232,7 +244,7 @@ impl DynamoDb {
             "TransactWriteItems" => writes::transaction(tables, tokens, call)?,
             _ => writes::one(tables, call)?,
         };
-        staged.into_iter().for_each(|staged| self.store(&mut state, staged, Some(false)));
+        staged.into_iter().for_each(|staged| self.store(&mut state, staged, Writer::Call(call.root.as_deref())));
         Ok(answer)
     }
 

@@ -30,12 +30,14 @@ pub(super) struct Staged {
     attributes: Option<Item>,
     /// False if only its condition counts.
     pub writes: bool,
+    /// Whether the row is put, whatever was there before.
+    pub puts: bool,
 }
 
 impl Staged {
     /// The deletion of a row.
     pub(super) fn deletion(table: &str, place: Place, key: Item, before: Item) -> Self {
-        Self { table: table.to_owned(), place, key, before: Some(before), after: None, attributes: None, writes: true }
+        Self { table: table.to_owned(), place, key, before: Some(before), after: None, attributes: None, writes: true, puts: false }
     }
 
     /// Write units. Source: Amazon DynamoDB, read and write capacity.
@@ -145,7 +147,7 @@ fn stage(tables: &Tables, write: Write) -> Result<Staged, Refusal> {
         let more = before.filter(|_| write.shows_old).map(|row| Box::new(("Item", json!(row))));
         return Err(Refusal { kind: "ConditionalCheckFailedException", message: "The conditional request failed".to_owned(), more });
     }
-    let writes = !matches!(write.change, Change::Check(_));
+    let (writes, puts) = (!matches!(write.change, Change::Check(_)), matches!(write.change, Change::Put(_)));
     let (after, touched) = match write.change {
         Change::Put(item) => (Some(item), Vec::new()),
         Change::Delete(_) => (None, Vec::new()),
@@ -167,7 +169,7 @@ fn stage(tables: &Tables, write: Write) -> Result<Staged, Refusal> {
         Returns::UpdatedOld => before.as_ref().map(|row| paths::select(row, &touched)).filter(|row| !row.is_empty()),
         Returns::UpdatedNew => after.as_ref().map(|row| paths::select(row, &touched)).filter(|row| !row.is_empty()),
     };
-    Ok(Staged { table: plain(&write.table).to_owned(), place, key, before, after, attributes, writes })
+    Ok(Staged { table: plain(&write.table).to_owned(), place, key, before, after, attributes, writes, puts })
 }
 
 fn has_twice(all: &[Staged]) -> bool {

@@ -15,6 +15,7 @@ use super::object::{Object, ObjectHeaders};
 use super::uploads::Uploads;
 use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
+use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{Bucket, Target};
 
@@ -120,11 +121,23 @@ impl Buckets {
             (Condition::New | Condition::Is(_), Some(_)) => return Err(NotStored::Condition),
         }
         let sequence = objects.keep(key, &mut object);
+        self.effect(bucket, key, Change::Made);
         drop(objects);
         self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag });
         let version = object.version.as_deref();
         self.tell(shelf, &Happened { what, bucket, key, version, object: Some(&object), sequence, at: object.modified });
         Ok(object.version)
+    }
+
+    /// Told while there is no other writer, so that the order is that of the writes.
+    fn effect(&self, bucket: &str, key: &str, change: Change) {
+        self.sightings.effect(
+            || Place::Bucket(bucket.to_owned()),
+            |place, _| {
+                let fields = [("key".to_owned(), key.into())];
+                Effect { fields: fields.into_iter().collect(), ..Effect::new(place, key, change) }
+            },
+        );
     }
 
     fn tell(&self, shelf: &Shelf, happened: &Happened<'_>) {
@@ -176,7 +189,12 @@ impl Buckets {
     pub(super) fn delete(&self, bucket: &str, key: &str, version: Option<&str>) -> Removed {
         let Some(shelf) = self.shelves.get(bucket) else { return Removed::Nothing };
         let at = SystemTime::now();
-        let (removed, sequence) = shelf.objects().remove(key, version, at);
+        let mut objects = shelf.objects();
+        let (removed, sequence) = objects.remove(key, version, at);
+        if removed != Removed::Nothing && !objects.by_key.contains_key(key) {
+            self.effect(bucket, key, Change::Gone);
+        }
+        drop(objects);
         let (what, version) = match &removed {
             Removed::Nothing => return removed,
             Removed::Object => (Happening::Delete, None),
@@ -254,5 +272,24 @@ mod tests {
         assert_eq!(buckets.list("incoming").len(), 1);
         assert_eq!(buckets.delete("incoming", "a b/ü.eml", None), Removed::Object);
         assert!(buckets.get("incoming", "a b/ü.eml").is_none());
+    }
+
+    #[tokio::test]
+    async fn of_a_watched_bucket_it_is_told_what_is_stored_and_what_is_gone() {
+        let mut watch = run_folder::Watch::default();
+        watch.add(Place::Bucket("kept".into()), []);
+        let (sightings, mut seen) = Sightings::watching(watch);
+        let bucket = |name: &str| Bucket { name: name.into(), ..Bucket::default() };
+        let spool = Spool::within(&std::env::temp_dir()).unwrap();
+        let buckets = Buckets::new(&[bucket("kept"), bucket("other")], Deliver::default(), spool, sightings);
+        for (name, key) in [("kept", "a"), ("kept", "a"), ("other", "a")] {
+            assert!(buckets.put(name, key, Bytes::from_static(b"x")));
+        }
+        assert_eq!(buckets.delete("kept", "a", None), Removed::Object);
+        assert_eq!(buckets.delete("kept", "a", None), Removed::Nothing);
+        let told = std::iter::from_fn(|| seen.try_recv().ok());
+        let effects = told.filter_map(|sighting| if let Seen::Effect(effect) = sighting.seen { Some(effect) } else { None });
+        let effects: Vec<_> = effects.map(|effect| (effect.change, effect.fields["key"].clone())).collect();
+        assert_eq!(effects, [Change::Made, Change::Made, Change::Gone].map(|change| (change, json!("a"))));
     }
 }

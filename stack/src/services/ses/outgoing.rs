@@ -14,6 +14,7 @@ use super::super::shows::Shows;
 use super::super::wire::{Answer, Call, REST_JSON, Service, request_id};
 use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
+use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 
 /// The path for sending mail.
@@ -53,7 +54,7 @@ impl Ses {
         self.identities.iter().any(|identity| identity.eq_ignore_ascii_case(address) || identity.eq_ignore_ascii_case(domain))
     }
 
-    async fn send(&self, body: Bytes) -> Result<Value, Refusal> {
+    async fn send(&self, body: Bytes, root: Option<&str>) -> Result<Value, Refusal> {
         let letter = if body.len() < LARGE {
             letter::read(&body)?
         } else {
@@ -72,6 +73,15 @@ impl Ses {
             text: text.clone(),
             attachments,
         };
+        self.sightings.effect(
+            || Place::Mail,
+            |place, _| {
+                let fields = [("to".to_owned(), json!(to)), ("from".to_owned(), json!(from)), ("subject".to_owned(), json!(subject))];
+                let text = format!("{subject}\n{text}");
+                let root = root.map(str::to_owned);
+                Effect { root, fields: fields.into_iter().collect(), text, ..Effect::new(place, id.clone(), Change::Made) }
+            },
+        );
         self.mailbox.keep(Sent { id: id.clone(), at: SystemTime::now(), from, to, subject, text, attachments });
         self.sightings.tell(seen);
         Ok(json!({"MessageId": id}))
@@ -110,7 +120,7 @@ impl Service for Ses {
         if call.operation != "SendEmail" {
             return Answer::error(REST_JSON, 404, "UnknownOperationException", "this machine's SES has no such operation");
         }
-        match self.send(call.body.clone()).await {
+        match self.send(call.body.clone(), call.root.as_deref()).await {
             Ok(body) => Answer::ok(REST_JSON, &body),
             Err(Refusal(kind, message)) => {
                 let status = match kind {

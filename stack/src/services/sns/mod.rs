@@ -22,6 +22,7 @@ use super::described::{Described, Protocol};
 use super::shows::Shows;
 use super::wire::{Answer, Call, QUERY_XML, Service, form};
 use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
+use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::account::{arn, function_name};
 use template::blueprint::{FilterOn, Subscription, Target, Topic};
@@ -63,6 +64,13 @@ impl Notice {
     /// The message for a protocol.
     pub fn text_for(&self, protocol: &str) -> &str {
         self.by_protocol.get(protocol).unwrap_or(&self.message)
+    }
+
+    /// What the rules that name its topic are told.
+    fn effect(&self, place: Place) -> Effect {
+        let root = self.trace.as_deref().and_then(faults::trace_root).map(str::to_owned);
+        let subject = self.subject.as_deref().unwrap_or_default();
+        Effect { root, text: format!("{subject}\n{}", self.message), ..Effect::new(place, self.id.clone(), Change::Made) }
     }
 }
 
@@ -165,6 +173,7 @@ impl Sns {
             subject: notice.subject.clone(),
             message: notice.message.get(..notice.message.floor_char_boundary(TOLD)).unwrap_or_default().to_owned(),
         });
+        self.sightings.effect(|| Place::Topic(topic.to_owned()), |place, _| notice.effect(place));
         self.notify(topic, &notice);
         let mut notices = held.notices.lock().unwrap_or_else(PoisonError::into_inner);
         if notices.len() == KEPT {
@@ -407,6 +416,23 @@ mod tests {
         let Seen::Published { id, .. } = seen.recv().await.unwrap().seen else { panic!("another thing was told") };
         assert_eq!(id, notices[0].id);
         assert!(matches!(seen.recv().await.unwrap().seen, Seen::Published { message, .. } if message.len() == TOLD));
+    }
+
+    #[test]
+    fn of_a_watched_topic_it_is_told_what_is_published_and_by_whose_request() {
+        let mut watch = run_folder::Watch::default();
+        watch.add(Place::Topic("t".into()), []);
+        let (sightings, mut seen) = Sightings::watching(watch);
+        let sns = Sns::new(&[Topic::named("t"), Topic::named("other")], sightings);
+        let published = || Published { message: "{}".into(), trace: Some("Root=1-a-b".into()), ..Published::default() };
+        sns.accept("other", published()).ok().unwrap();
+        let (id, _) = sns.accept("t", Published { subject: Some("late".into()), ..published() }).ok().unwrap();
+        let told = std::iter::from_fn(|| seen.try_recv().ok());
+        let effects: Vec<_> =
+            told.filter_map(|sighting| if let Seen::Effect(effect) = sighting.seen { Some(effect) } else { None }).collect();
+        let expected =
+            Effect { root: Some("1-a-b".into()), text: "late\n{}".into(), ..Effect::new(Place::Topic("t".into()), id, Change::Made) };
+        assert_eq!(effects, [expected]);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::queue::{Held, Marks, Queue, Taken};
 use run_folder::compressed::Compressed;
+use run_folder::effects::{AGE_MS, Change, Effect, MOVED_FROM, MOVED_TO, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint;
 
@@ -83,6 +84,8 @@ impl Queues {
         let number = self.last;
         let mut held = Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now);
         held.marks = Arc::new(outgoing.marks);
+        // Before it is available, likewise.
+        effect(&self.sightings, queue, &held, Change::Made, |_| ());
         into.send(held, outgoing.delay, now);
         // Reported before the message is available, so that readers of the sightings see it arrive
         // before it is received.
@@ -106,6 +109,7 @@ impl Queues {
             let Some(name) = &to else { continue };
             let message = message_id(held.number);
             if let Some(dead) = self.all.get_mut(name) {
+                moved(&self.sightings, &held, (queue, name), now);
                 dead.adopt(held, queue, now);
                 self.sightings.tell(Seen::Redriven { queue: queue.to_owned(), to: name.clone(), message });
                 moved_to.clone_from(&to);
@@ -119,7 +123,7 @@ impl Queues {
         self.expire(queue, now);
         let deleted = self.all.get_mut(queue).is_some_and(|queue| queue.delete(number, receives));
         if deleted {
-            self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(number) });
+            self.deleted(queue, number);
         }
         deleted
     }
@@ -129,10 +133,13 @@ impl Queues {
         self.expire(queue, now);
         let purged = self.all.get_mut(queue).and_then(|queue| queue.purge(now));
         let done = purged.is_some();
-        for held in purged.unwrap_or_default() {
-            self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(held.number) });
-        }
+        purged.unwrap_or_default().iter().for_each(|held| self.deleted(queue, held.number));
         done
+    }
+
+    fn deleted(&self, queue: &str, number: u64) {
+        self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(number) });
+        self.sightings.effect(|| Place::Queue(queue.to_owned()), |place, _| Effect::new(place, message_id(number), Change::Gone));
     }
 
     /// Drops messages past their retention.
@@ -141,8 +148,34 @@ impl Queues {
         for held in expiring.expire(now) {
             let (message, count) = (message_id(held.number), held.receives);
             self.sightings.tell(Seen::Expired { queue: queue.to_owned(), message, count });
+            effect(&self.sightings, queue, &held, Change::Expired, |_| ());
         }
     }
+}
+
+/// Tells what happened to a message, if a rule names its queue.
+fn effect(sightings: &Sightings, queue: &str, held: &Held, change: Change, more: impl FnOnce(&mut Effect)) {
+    sightings.effect(
+        || Place::Queue(queue.to_owned()),
+        |place, _| {
+            let root = held.marks.trace.as_deref().and_then(faults::trace_root).map(str::to_owned);
+            let mut effect = Effect { root, text: held.body.to_string(), ..Effect::new(place, message_id(held.number), change) };
+            more(&mut effect);
+            effect
+        },
+    );
+}
+
+/// Tells of a message that goes from one queue to its dead-letter queue.
+fn moved(sightings: &Sightings, held: &Held, (from, to): (&str, &str), now: Instant) {
+    let age = u64::try_from(now.saturating_duration_since(held.sent).as_millis()).unwrap_or(u64::MAX);
+    effect(sightings, from, held, Change::Gone, |effect| {
+        effect.fields.insert(MOVED_TO.to_owned(), json!(to));
+    });
+    effect(sightings, to, held, Change::Made, |effect| {
+        effect.fields.insert(MOVED_FROM.to_owned(), json!(from));
+        effect.fields.insert(AGE_MS.to_owned(), json!(age));
+    });
 }
 
 #[cfg(test)]
@@ -192,6 +225,34 @@ mod tests {
                 Seen::Deleted { queue: incoming, message: second },
             ]
         );
+    }
+
+    #[test]
+    fn of_a_watched_queue_it_is_told_what_a_message_says_and_where_it_went() {
+        let mut watch = run_folder::Watch::default();
+        watch.add(Place::Queue("dead".into()), []);
+        let (sightings, mut seen) = Sightings::watching(watch);
+        let redrive = Some(blueprint::Redrive { to: "dead".into(), max_receives: 1 });
+        let declared = [blueprint::Queue { redrive, ..blueprint::Queue::named("in") }, blueprint::Queue::named("dead")];
+        let mut queues = Queues::new(&declared, Compressed::default(), sightings);
+        let start = Instant::now();
+        let marks = Marks { trace: Some("Root=1-a-b;Sampled=1".into()), ..Marks::default() };
+        queues.send("in", Outgoing { body: "{\"id\":7}".into(), marks, ..Outgoing::default() }, start).unwrap();
+        queues.receive("in", 1, None, start).unwrap();
+        queues.receive("in", 1, None, start + 60 * SECOND).unwrap();
+        queues.receive("dead", 1, None, start + 61 * SECOND).unwrap();
+        assert!(queues.delete("dead", 1, 2, start + 61 * SECOND));
+        let effects = told(&mut seen).into_iter().filter_map(|seen| if let Seen::Effect(effect) = seen { Some(effect) } else { None });
+        let effects: Vec<_> = effects.collect();
+        let shown = |effect: &Effect| (effect.change, effect.root.clone(), effect.text.clone(), effect.fields.get(AGE_MS).cloned());
+        assert_eq!(
+            effects.iter().map(shown).collect::<Vec<_>>(),
+            [
+                (Change::Made, Some("1-a-b".to_owned()), "{\"id\":7}".to_owned(), Some(json!(60_000))),
+                (Change::Gone, None, String::new(), None),
+            ]
+        );
+        assert!(effects.iter().all(|effect| effect.place == Place::Queue("dead".into()) && effect.id == message_id(1)));
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::deliver::{Delivery, Receives, Undelivered};
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
 use run_folder::compressed::Compressed;
+use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{self, MachineKind, Target};
 
@@ -209,6 +210,13 @@ impl StepFunctions {
         let (reach, sightings) = (Arc::clone(&self.reach), self.sightings.clone());
         sightings.tell(Seen::ExecutionStarted { machine: under.machine.name.clone(), name: under.known_as.clone() });
         let (sender, ended) = oneshot::channel();
+        sightings.effect(
+            || Place::Machine(under.machine.name.clone()),
+            |place, _| {
+                let (root, text) = (Some(under.root.clone()), under.execution.input.to_string());
+                Effect { root, text, ..Effect::new(place, &under.execution.name, Change::Made) }
+            },
+        );
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
         running.spawn(async move {
@@ -303,6 +311,13 @@ impl Under {
             Outcome::Failed(failure) => ("FAILED", Some(failure.error.to_string())),
             Outcome::TimedOut => ("TIMED_OUT", Some(states::TIMEOUT.to_owned())),
         };
+        sightings.effect(
+            || Place::Machine(machine.name.clone()),
+            |place, _| {
+                let fields = [("status".to_owned(), json!(status)), ("error".to_owned(), json!(error))];
+                Effect { root: Some(root), fields: fields.into_iter().collect(), ..Effect::new(place, &execution.name, Change::Changed) }
+            },
+        );
         sightings.tell(Seen::ExecutionEnded {
             machine: machine.name.clone(),
             name: known_as,

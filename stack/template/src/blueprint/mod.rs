@@ -14,6 +14,8 @@ mod tables;
 mod target;
 mod topics;
 
+use std::collections::BTreeSet;
+
 pub use alarms::{Alarm, Metric};
 pub use buckets::{Bucket, Notification, Receipt};
 pub use data_streams::DataStream;
@@ -94,6 +96,20 @@ impl Blueprint {
         self.secrets.extend(other.secrets);
         self.encryption_keys.extend(other.encryption_keys);
         self.log_groups.extend(other.log_groups);
+    }
+
+    /// The names of the dead-letter queues: what other queues, functions, subscriptions and rules
+    /// could not deliver goes there.
+    pub fn dead_letters(&self) -> BTreeSet<String> {
+        let queues = self.queues.iter().filter_map(|queue| Some(queue.redrive.as_ref()?.to.clone()));
+        let events = self.functions.iter().filter_map(|function| match function.asynchronous.dead_letters.as_ref()? {
+            Target::Queue(name) => Some(name.clone()),
+            _ => None,
+        });
+        let subscriptions = self.subscriptions.iter().filter_map(|subscription| subscription.dead_letters.clone());
+        let targets = self.rules.iter().flat_map(|rule| &rule.targets).filter_map(|target| target.dead_letters.clone());
+        let is_served = |name: &String| self.queues.iter().any(|queue| queue.name == *name);
+        queues.chain(events).chain(subscriptions).chain(targets).filter(is_served).collect()
     }
 
     /// The names that must be unique within their kind: the kind and the name.

@@ -130,6 +130,7 @@ async fn start(functions: Vec<Function>, front: Front, layer: Option<Layer>, fol
         variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),
         marker: marker.clone(),
         ledger,
+        sightings: run_folder::Sightings::nowhere(),
         compressed: Compressed { queues: 600, expiry: 1 },
         deliver: more.deliver,
         namespace: more.namespace,

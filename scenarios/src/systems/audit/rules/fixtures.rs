@@ -77,6 +77,7 @@ impl Story {
             asked: Asked::Record(Box::new(self.record.clone())),
             said: Said::default(),
             missed: None,
+            told: None,
             struck: Vec::new(),
         }
     }

@@ -34,6 +34,7 @@ fn asked(at: u64, status: Option<u16>, repeats: bool, attempt: u32) -> Event {
         asked: Asked::Record(Box::new(record)),
         said: Said::default(),
         missed: None,
+        told: None,
         struck: Vec::new(),
     }))
 }

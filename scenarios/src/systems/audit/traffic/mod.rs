@@ -121,6 +121,7 @@ impl Records {
             asked: Asked::Record(Box::new(record)),
             said: Said::default(),
             missed: None,
+            told: None,
             struck: Vec::new(),
         };
         // The receiver is gone once the harness has moved on.

@@ -73,6 +73,7 @@ fn sign_in(user: &str, by: SignInBy, sent: u64, done: u64, status: Option<u16>) 
         asked: Asked::SignIn { user: user.into(), by },
         said: Said::default(),
         missed: None,
+        told: None,
         struck: Vec::new(),
     }))
 }

@@ -127,7 +127,7 @@ fn address(order: &Order) -> &str {
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64) -> Voice {
     let host = address(order);
     let host = host.strip_prefix("https://").unwrap_or(host).to_owned();
-    Voice { events: events.clone(), seed: order.seed, system, host, stage: String::new(), stamped: true }
+    Voice { events: events.clone(), seed: order.seed, system, host, stage: String::new(), stamped: true, tokens: order.load.tokens.clone() }
 }
 
 /// Runs `work` for each user over a few parallel connections; the results are in the order of the
@@ -233,6 +233,7 @@ impl Scenario for Racers {
 
 #[cfg(test)]
 mod tests {
+    use crate::traffic::Tokens;
     use std::collections::BTreeMap;
 
     use run_folder::Addresses;
@@ -244,7 +245,8 @@ mod tests {
         let load = UsersLoad { rate: Rate(10.0), members, cohorts: vec![], racers: 0 };
         let people = People::new(&load);
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let voice = Voice { events, seed: 7, system: 2, host: String::new(), stage: String::new(), stamped: true };
+        let voice =
+            Voice { events, seed: 7, system: 2, host: String::new(), stage: String::new(), stamped: true, tokens: Tokens::default() };
         let tokens = (0..people.refreshing()).map(|rank| format!("token-{rank}")).collect();
         SignIns {
             teller: Teller { voice, client: "c".into(), sign_in: SignIn::at(&Addresses::default()) },
