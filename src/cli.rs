@@ -1,5 +1,7 @@
 //! What can be asked of the command.
 
+mod compare;
+mod load;
 mod up;
 
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use scenarios::systems::System;
 use crate::layer::elf::Glibc;
 use crate::layer::toolchain::{Arch, Linker};
 
+pub use compare::{Compare, OnePhase};
+pub use load::{Load, Method, ToUrl};
 pub use up::Up;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -43,6 +47,8 @@ Exit codes:
 pub enum Command {
     /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
     Run(Run),
+    /// Send load alone, to the addresses in a file or to one URL, judge what came back and write a report; no stack, no faults
+    Load(Load),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
     Check(Check),
     /// Show what `run --target aws` would change and call; read-only
@@ -81,6 +87,8 @@ pub enum Command {
         /// The run's folder
         run: PathBuf,
     },
+    /// Compare two finished runs: no regression, a regression, or too little to tell; keep a history of runs
+    Compare(Compare),
     /// The Lambda layer that puts the extension into a function
     Layer {
         /// What to do with the layer

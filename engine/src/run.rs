@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::Left;
-use reports::measurements::{End, Measurements, Restored};
-use reports::{Outcome, Phase};
+use reports::Outcome;
+use reports::measurements::{End, Kind, Measurements, Restored};
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{Invariant, Quiet};
@@ -174,7 +174,10 @@ impl Run<'_> {
                 },
                 _ = tick.tick() => self.tick(traffic).await?,
                 asked = signals.asked(), if self.asked.is_none() => {
-                    self.progress.say("asked to stop: calming, then taking the stack down");
+                    self.progress.say(match self.plan.kind {
+                        Kind::Experiment => "asked to stop: calming, then taking the stack down",
+                        Kind::Load => "asked to stop: giving up what is under way",
+                    });
                     self.asked = Some(asked);
                     self.end_early(End::Interrupted, traffic).await?;
                 }
@@ -250,6 +253,9 @@ impl Run<'_> {
     /// Strikes and calms at the planned times.
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
+        if !timeline.has_faults() {
+            return Ok(());
+        }
         let lead = self.target.lead();
         if self.stage == Stage::Before && offset >= timeline.recording_from().saturating_sub(lead) {
             self.stage = Stage::Rehearsed;
@@ -318,14 +324,11 @@ impl Run<'_> {
         let glance = traffic.glance();
         let achieved = self.pace.at(offset, glance.sent);
         let phase = match self.plan.timeline.phase_at(offset) {
-            Some(Phase::WarmUp) => "warm-up",
-            Some(Phase::Baseline) => "baseline",
-            Some(Phase::Fault) => "fault",
-            Some(Phase::Recovery) => "recovery",
+            Some(phase) => self.plan.kind.phase(phase),
             None if offset < self.plan.timeline.end() => "arming",
             None => "settling",
         };
-        let intended = self.plan.load.arrivals();
+        let intended = self.plan.load.arrivals_at(offset);
         let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
         self.progress.show(&moment);
     }
@@ -366,6 +369,7 @@ impl Run<'_> {
             latencies,
             service_times,
             books,
+            endings: ended.endings,
             dispositions,
             deployments: deployments(self.plan),
             injections: self.join.injections(),

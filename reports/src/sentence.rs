@@ -1,6 +1,6 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
-use crate::measurements::{Books, End, Invariant};
+use crate::measurements::{Books, End, Invariant, Kind};
 use crate::report::{Report, Source};
 use crate::words::count;
 
@@ -13,7 +13,9 @@ pub fn held(report: &Report) -> String {
         let Books { answered, sent, .. } = report.books;
         format!("{} of {} requests were served and every rule that was exercised held", count(answered), count(sent))
     };
-    let faults = if report.experiment.faults.is_empty() {
+    let faults = if report.experiment.kind == Kind::Load {
+        ".".to_owned()
+    } else if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
     } else {
         let eligible: u64 = report.injections.iter().map(|row| row.books.eligible).sum();
@@ -36,6 +38,9 @@ pub fn broken(report: &Report, first: &str, more: usize) -> String {
 /// The baseline was broken.
 pub fn broken_baseline(report: &Report) -> String {
     let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
+    if report.experiment.kind == Kind::Load {
+        return format!("The system broke: in the measured phase {first}.");
+    }
     let struck = match report.end {
         End::BrokenBaseline => " So nothing was struck.",
         _ if report.struck > 0 => " It was struck all the same.",

@@ -23,6 +23,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
     let journey = Journey {
         name: "orders",
         rate: 40.0,
+        times: Times::Steady,
         to: To::Elsewhere(format!("http://{}/orders", server.address).parse().unwrap()),
         rows: Arc::default(),
         steps: vec![Step {

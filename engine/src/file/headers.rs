@@ -7,7 +7,17 @@ use super::reading::{Wrong, line_range};
 use crate::nearest::{nearest, there_are};
 
 /// The lists of tables: each entry has its own header, in double brackets.
-pub(super) const LISTS: [&str; 7] = ["fault", "expect", "load.requests", "aws.function", "aws.alarm", "journey", "journey.request"];
+pub(super) const LISTS: [&str; 9] = [
+    "fault",
+    "expect",
+    "load.requests",
+    "load.requests.stages",
+    "aws.function",
+    "aws.alarm",
+    "journey",
+    "journey.request",
+    "journey.stages",
+];
 
 /// Settings beside tables: they have no header.
 const PLAIN: [&str; 7] = ["question", "systems", "seed", "arrivals", "longest-journey", "weaknesses", "authorizer-cache"];

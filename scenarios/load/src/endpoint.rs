@@ -18,8 +18,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host.rsplit_once(':').map_or(self.host.as_str(), |(host, _)| host);
-        let host = host.trim_matches(['[', ']']);
+        // The colons of an IPv6 address are within brackets.
+        let host = match self.host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => self.host.split_once(':').map_or(self.host.as_str(), |(host, _)| host),
+        };
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }

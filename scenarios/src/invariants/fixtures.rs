@@ -23,6 +23,7 @@ pub(crate) fn load() -> Load {
     let journey = Journey {
         name: "shop",
         rate: 1.0,
+        times: Times::Steady,
         to: To::Elsewhere("http://127.0.0.1:1/".parse().unwrap()),
         rows: Arc::default(),
         steps: vec![Step {
