@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use engine::Observer;
 use engine::observer::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 
 use crate::fold::{columns, fold};
 
@@ -32,11 +32,11 @@ fn fitting(line: &str) -> String {
     }
 }
 
-fn words(moment: &Moment, kind: Kind, narrow: bool) -> String {
+fn words(moment: &Moment, kind: RunKind, narrow: bool) -> String {
     let Moment { achieved, intended, failed, struck, .. } = moment;
     let struck = |separator: &str| match kind {
-        Kind::Experiment => format!("{separator}{struck} struck"),
-        Kind::Load => String::new(),
+        RunKind::Experiment => format!("{separator}{struck} struck"),
+        RunKind::Load => String::new(),
     };
     if narrow {
         return format!("{achieved:.0}/s, {failed} failed{}", struck(", "));
@@ -61,7 +61,7 @@ const fn template(narrow: bool, color: bool) -> &'static str {
 
 /// The live line.
 pub struct Progress {
-    kind: Kind,
+    kind: RunKind,
     bar: Option<ProgressBar>,
     narrow: bool,
     phase: &'static str,
@@ -72,15 +72,15 @@ pub struct Progress {
 impl Progress {
     /// A live line for an experiment of `length`.
     pub fn new(length: Duration) -> Self {
-        Self::of(Kind::Experiment, length)
+        Self::of(RunKind::Experiment, length)
     }
 
     /// The same for load alone.
     pub fn alone(length: Duration) -> Self {
-        Self::of(Kind::Load, length)
+        Self::of(RunKind::Load, length)
     }
 
-    fn of(kind: Kind, length: Duration) -> Self {
+    fn of(kind: RunKind, length: Duration) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(5);
         let narrow = columns(&console::Term::stderr()).is_some_and(|columns| columns < NARROW);
         let bar = is_live(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()).then(|| {
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn forty_columns_hold_what_matters() {
         let moment = Moment { phase: "recovery", at: Duration::ZERO, intended: 60.0, achieved: 123.4, failed: 1_234, struck: 5_678 };
-        let line = format!("{:>8} {}", moment.phase, words(&moment, Kind::Experiment, true));
+        let line = format!("{:>8} {}", moment.phase, words(&moment, RunKind::Experiment, true));
         assert!(line.chars().count() <= 43 && line.contains("1234 failed"), "{line}");
         for template in [template(true, true), template(false, false)] {
             assert!(template.ends_with("{wide_msg}"), "what does not fit is cut: {template}");

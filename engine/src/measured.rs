@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reports::measurements::{Deployment, Experiment, Kind, PhaseSpan, Platform};
+use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, RunKind};
 use reports::{Phase, words};
 use run_folder::{Addresses, Compressed, Health};
 
@@ -43,7 +43,7 @@ pub fn deployments(plan: &Plan) -> Vec<Deployment> {
 
 /// What no rule can check on the target, for the text of a green verdict; `rules` are those that the target cannot show.
 pub fn unchecked(plan: &Plan, addresses: &Addresses, rules: &[&str]) -> Vec<String> {
-    if plan.kind == Kind::Load {
+    if plan.kind == RunKind::Load {
         return Vec::new();
     }
     // Functions on AWS, and a server of the user, are known only by their answers.

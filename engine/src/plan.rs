@@ -7,7 +7,7 @@ use faults::effect::GATEWAY;
 use faults::{Fault, Lease};
 use load::{Arrivals, JourneyTime, PATIENCE, Timeline};
 use reports::Expectation;
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 use run_folder::Deployment;
 use run_folder::deployment::Seed;
 use scenarios::systems::{self, Setup, System};
@@ -24,7 +24,7 @@ pub struct Plan {
     /// The file's name without `.toml`.
     pub name: String,
     /// Whether it is an experiment or load alone.
-    pub kind: Kind,
+    pub kind: RunKind,
     /// Its question.
     pub question: String,
     /// The file as it was written.
@@ -83,8 +83,8 @@ impl Plan {
     /// How long the phase is on which aims are judged.
     pub const fn judged(&self) -> Duration {
         match self.kind {
-            Kind::Experiment => self.timeline.fault,
-            Kind::Load => self.timeline.baseline,
+            RunKind::Experiment => self.timeline.fault,
+            RunKind::Load => self.timeline.baseline,
         }
     }
 

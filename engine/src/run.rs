@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::Left;
 use reports::Outcome;
-use reports::measurements::{End, Kind, Measurements, Restored};
+use reports::measurements::{End, Measurements, Restored, RunKind};
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{Invariant, Quiet};
@@ -175,8 +175,8 @@ impl Run<'_> {
                 _ = tick.tick() => self.tick(traffic).await?,
                 asked = signals.asked(), if self.asked.is_none() => {
                     self.progress.say(match self.plan.kind {
-                        Kind::Experiment => "asked to stop: calming, then taking the stack down",
-                        Kind::Load => "asked to stop: giving up what is under way",
+                        RunKind::Experiment => "asked to stop: calming, then taking the stack down",
+                        RunKind::Load => "asked to stop: giving up what is under way",
                     });
                     self.asked = Some(asked);
                     self.end_early(End::Interrupted, traffic).await?;

@@ -113,7 +113,7 @@ pub fn between(before: &Side, after: &Side, limits: &Limits) -> Comparison {
 /// The endpoints and phases that have requests.
 fn places(side: &Side) -> BTreeSet<(String, Phase)> {
     let mut all = BTreeSet::new();
-    side.latencies.visit(Tag::ended, |_, tag, _, _| drop(all.insert((tag.endpoint.clone(), tag.phase))));
+    side.latencies.visit(Tag::ended, |_, tag, _, _| all.extend([(tag.endpoint.clone(), tag.phase)]));
     all
 }
 
@@ -188,7 +188,7 @@ fn phase_span(side: &Side, phase: Phase) -> Option<PhaseSpan> {
         return span(&report.phases, phase);
     }
     let mut seconds = BTreeSet::new();
-    side.latencies.visit(|tag| tag.phase == phase, |second, _, _, _| drop(seconds.insert(second)));
+    side.latencies.visit(|tag| tag.phase == phase, |second, _, _, _| seconds.extend([second]));
     Some(PhaseSpan { phase, from_s: f64::from(*seconds.first()?), to_s: f64::from(*seconds.last()?) + 1.0 })
 }
 
@@ -312,5 +312,5 @@ fn conclude(rows: &[Row], distrust: Option<&String>, gap: Option<&String>, limit
 }
 
 pub(crate) const fn phase_name(phase: Phase) -> &'static str {
-    crate::measurements::Kind::Experiment.phase(phase)
+    crate::measurements::RunKind::Experiment.phase(phase)
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::counts::Counts;
 use crate::latencies::{Latencies, Phase, Tag};
-use crate::measurements::{Kind, PhaseSpan};
+use crate::measurements::{PhaseSpan, RunKind};
 use crate::rolls::ArmTag;
 use crate::words::{count, time};
 
@@ -73,7 +73,7 @@ fn line(svg: &mut String, class: &str, points: &[(f64, f64)]) {
 
 /// Latency over time of one endpoint: p50 and p99 of struck and of other requests, errors along the
 /// bottom, phases as bands.
-pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], kind: Kind, endpoint: &str) -> String {
+pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], kind: RunKind, endpoint: &str) -> String {
     let end = phases.iter().map(|span| span.to_s).fold(1.0, f64::max);
     let step = (end / MOST_POINTS).ceil().max(1.0);
     let slot = |second: u32| (f64::from(second) / step) as usize;

@@ -108,10 +108,10 @@ pub fn read(text: &str) -> Result<Vec<Line>, HistoryError> {
 
 /// The trend of each endpoint and phase as Markdown, the oldest run first.
 pub fn trend(lines: &[Line]) -> String {
-    let mut places: BTreeMap<(&str, &str, Phase), Vec<(&Line, &Place)>> = BTreeMap::new();
+    let mut places: BTreeMap<_, Vec<(&Line, &Place)>> = BTreeMap::new();
     for line in lines {
         for place in &line.places {
-            places.entry((&line.name, &place.endpoint, place.phase)).or_default().push((line, place));
+            places.entry((line.name.as_str(), place.endpoint.as_str(), place.phase)).or_default().push((line, place));
         }
     }
     let mut out = String::new();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::deployments::{MEANING, side_by_side};
 use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
-use crate::measurements::{Invariant, Kind};
+use crate::measurements::{Invariant, RunKind};
 use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Report, Source};
 use crate::rolls::ArmTag;
 use crate::words::{count, percent, seconds, time};
@@ -54,8 +54,8 @@ pub(crate) fn aims(out: &mut String, report: &Report) {
         return;
     }
     let of = match report.experiment.kind {
-        Kind::Experiment => "fault",
-        Kind::Load => "measured",
+        RunKind::Experiment => "fault",
+        RunKind::Load => "measured",
     };
     let lead = format!(
         "Judged on the {of} phase. A failed request misses every bound on time. An aim holds where the whole interval keeps the bound; the interval goes by blocks of 5 s and is about these seconds. Implied aims are there unless the file says otherwise."
@@ -256,7 +256,7 @@ pub(crate) fn endpoints(out: &mut String, report: &Report) {
         let text = quantile_us(quantile.us);
         if quantile.needs > 0 { with_note(format!("({text})"), &format!("needs {} more", count(quantile.needs))) } else { text }
     };
-    let whose = |of| if report.experiment.kind == Kind::Load { "all" } else { arm(of) };
+    let whose = |of| if report.experiment.kind == RunKind::Load { "all" } else { arm(of) };
     let row = |row: &EndpointRow| {
         let errors = row.errors_interval.map_or(String::new(), |i| format!("{} to {}", percent(i.low), percent(i.high)));
         let p99 = row.p99_interval.map_or_else(String::new, |i| format!("{} to {}", time(i.low), time(i.high)));
@@ -351,7 +351,7 @@ pub(crate) fn health(out: &mut String, report: &Report) {
         vec!["The load generator kept up".to_owned(), load, said(report.generator_trouble.as_deref())],
         vec!["The machine was not the bottleneck".to_owned(), machine, said(report.platform_trouble.as_deref())],
     ];
-    if report.experiment.kind == Kind::Load {
+    if report.experiment.kind == RunKind::Load {
         rows.truncate(2);
     }
     table(out, &["", "Measured", "Answer"], rows.into_iter());

@@ -11,7 +11,7 @@ use crate::aims;
 use crate::expectation::{AimArm, Bound, Expectation, Starts};
 use crate::intervals::exact_share;
 use crate::latencies::{Latencies, Phase, Tag};
-use crate::measurements::{Experiment, Kind, Measurements};
+use crate::measurements::{Experiment, Measurements, RunKind};
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
 
@@ -115,7 +115,7 @@ pub fn without_faults(of: &str, asked: &Asked<'_>, phase: Phase) -> Option<Start
 /// Of few requests many may have failed in the baseline: that allows no more than it may.
 pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
     // Load alone has nothing to compare itself with.
-    let has_baseline = measured.experiment.kind == Kind::Experiment;
+    let has_baseline = measured.experiment.kind == RunKind::Experiment;
     let in_baseline = |tag: &Tag| has_baseline && tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
     let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
     let share = (failed as f64 / all.max(1) as f64).min(BASELINE);
@@ -140,7 +140,7 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {
         let only = (is_only && requests == 1).then_some(ONLY);
         let share = Share::try_from(bound(measured, of, requests).or(only)?).ok()?;
         // Without faults all requests are alike.
-        let arm = if measured.experiment.kind == Kind::Load { AimArm::All } else { arm };
+        let arm = if measured.experiment.kind == RunKind::Load { AimArm::All } else { arm };
         Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), starts })
     };
     rest(of, &Asked::of(measured), judged).into_iter().filter_map(aim).collect()

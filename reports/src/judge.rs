@@ -8,7 +8,7 @@ use crate::expectation::Bound;
 use crate::implied::Asked;
 use crate::latencies::Phase;
 use crate::machine::{machine_wait_us, platform_trouble};
-use crate::measurements::{Books, End, Generator, Injections, Invariant, Kind, Measurements, Restored};
+use crate::measurements::{Books, End, Generator, Injections, Invariant, Measurements, Restored, RunKind};
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, Source, VERSION, short};
 use crate::tables::{effects, endpoints, method_check, span};
 use crate::verdict::Verdict;
@@ -99,7 +99,7 @@ fn before_any_fault(measured: &Measurements) -> Problems {
     let (asked, service_times) = (Asked::of(measured), &measured.service_times);
     let baseline = Baseline { asked, service_times, span, machine_wait_us: machine_wait_us(measured) };
     let Problems { dead, missed } = baseline.problems();
-    if measured.experiment.kind == Kind::Load {
+    if measured.experiment.kind == RunKind::Load {
         // Its aims and rules are judged on this very phase.
         return Problems { dead, missed: Vec::new() };
     }

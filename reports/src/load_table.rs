@@ -69,7 +69,7 @@ fn aligned(out: &mut String, rows: &[Vec<String>]) {
 #[cfg(test)]
 mod tests {
     use crate::latencies::{Latencies, Outcome, Phase, Tag};
-    use crate::measurements::{Kind, Measurements};
+    use crate::measurements::{Measurements, RunKind};
     use crate::rolls::Rolls;
     use crate::sample::healthy;
     use crate::{Verdict, judge};
@@ -77,7 +77,7 @@ mod tests {
     /// Load alone of `requests` to one endpoint, of which the last `failed` fail; each second has 100.
     fn alone(requests: u64, failed: u64) -> Measurements {
         let mut measured = healthy();
-        measured.experiment.kind = Kind::Load;
+        measured.experiment.kind = RunKind::Load;
         measured.experiment.faults.clear();
         measured.experiment.expectations.clear();
         measured.injections.clear();

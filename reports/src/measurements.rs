@@ -57,8 +57,8 @@ impl Measurements {
     /// The phase on which aims are judged.
     pub const fn judged(&self) -> Phase {
         match self.experiment.kind {
-            Kind::Experiment => Phase::Fault,
-            Kind::Load => Phase::Baseline,
+            RunKind::Experiment => Phase::Fault,
+            RunKind::Load => Phase::Baseline,
         }
     }
 }
@@ -66,7 +66,7 @@ impl Measurements {
 /// What a run is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum RunKind {
     /// Load with faults, judged under fault.
     #[default]
     Experiment,
@@ -74,7 +74,7 @@ pub enum Kind {
     Load,
 }
 
-impl Kind {
+impl RunKind {
     /// The name of a phase; load alone has one that is recorded.
     pub const fn phase(self, phase: Phase) -> &'static str {
         match (phase, self) {
@@ -92,7 +92,7 @@ impl Kind {
 pub struct Experiment {
     /// Whether it is an experiment or load alone.
     #[serde(default)]
-    pub kind: Kind,
+    pub kind: RunKind,
     /// The file's name without `.toml`.
     pub name: String,
     /// Its question.

@@ -9,8 +9,8 @@ use crate::dispositions::{Dispositions, Row};
 use crate::expectation::{Bound, Expectation, Starts};
 use crate::latencies::{Latencies, Outcome, Phase, Tag};
 use crate::measurements::{
-    Books, Deployment, End, Endings, Exchange, Experiment, Generator, Injections, Invariant, Kind, Measurements, PhaseSpan, Platform,
-    Restored, Route,
+    Books, Deployment, End, Endings, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
+    Route, RunKind,
 };
 use crate::rolls::{ArmTag, Rolls};
 
@@ -62,7 +62,7 @@ fn experiment() -> Experiment {
         "kind":{"latency":{"at":"before","time":"300ms","jitter":{"lognormal":0.2}}}}"#;
     let aim = |of: &str, bound| Expectation { of: of.into(), bound, arm: None, starts: Starts::All };
     Experiment {
-        kind: Kind::Experiment,
+        kind: RunKind::Experiment,
         name: "slow-authorizer".into(),
         question: "Do appointments stay readable while the authorizer is slow?".into(),
         seed: 7,

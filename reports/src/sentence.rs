@@ -1,6 +1,6 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
-use crate::measurements::{Books, End, Invariant, Kind};
+use crate::measurements::{Books, End, Invariant, RunKind};
 use crate::report::{Report, Source};
 use crate::words::count;
 
@@ -13,7 +13,7 @@ pub fn held(report: &Report) -> String {
         let Books { answered, sent, .. } = report.books;
         format!("{} of {} requests were served and every rule that was exercised held", count(answered), count(sent))
     };
-    let faults = if report.experiment.kind == Kind::Load {
+    let faults = if report.experiment.kind == RunKind::Load {
         ".".to_owned()
     } else if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
@@ -38,7 +38,7 @@ pub fn broken(report: &Report, first: &str, more: usize) -> String {
 /// The baseline was broken.
 pub fn broken_baseline(report: &Report) -> String {
     let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
-    if report.experiment.kind == Kind::Load {
+    if report.experiment.kind == RunKind::Load {
         return format!("The system broke: in the measured phase {first}.");
     }
     let struck = match report.end {

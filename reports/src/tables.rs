@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{QUANTILES, compare};
+use crate::compare::compare;
 use crate::counts::{Counts, lowest_equivalent};
 use crate::intervals::{Interval, exact_share, holm, order_statistic, samples_needed};
 use crate::latencies::{LONGEST_US, Latencies, Phase, Tag, is_failure, sum};

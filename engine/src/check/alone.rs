@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ::load::Timeline;
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 use toml::Spanned;
 
 use super::super::file::{ExpectEntry, File};
@@ -28,13 +28,13 @@ impl Check<'_> {
     pub(super) fn is_of_its_kind(&mut self, file: &File) -> bool {
         let before = self.wrong.len();
         match self.kind {
-            Kind::Experiment => {
+            RunKind::Experiment => {
                 if let Some(measured) = &file.phases.measured {
                     let what = "`measured` is the phase of `brownout load`; `brownout run` has `baseline`, `fault` and `recovery`";
                     self.complain(measured.span(), what);
                 }
             }
-            Kind::Load => self.has_only_load(file),
+            RunKind::Load => self.has_only_load(file),
         }
         self.wrong.len() == before
     }

@@ -8,7 +8,7 @@ use exports::alarms::{Alarm, Metric};
 use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 use load::Endpoint;
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 
 use super::super::deployed::{Deployed, NamedStack, OnAws};
 use super::super::file::{Aws, DeployedFunction, File, StopAlarm};
@@ -88,7 +88,7 @@ impl Check<'_> {
     /// Without functions on AWS, what an experiment sends may go only to a server on this machine.
     fn requests_alone(&mut self, file: &File) {
         // A section that could not be read may have named the functions.
-        if !self.has_form || self.kind == Kind::Load {
+        if !self.has_form || self.kind == RunKind::Load {
             return;
         }
         let requests = || file.load.requests.iter().map(|load| ("`requests` go", load.span(), &load.get_ref().url));

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ::faults::Lease;
 use ::load::{Arrivals, Timeline};
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 use reports::{AimArm, Bound, Expectation, Starts};
 use scenarios::systems::{self, Setup, System};
 use toml::Spanned;
@@ -64,7 +64,7 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 /// # Errors
 /// As [`check`].
 pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
-    checked(Kind::Experiment, folder, name, text, &[])
+    checked(RunKind::Experiment, folder, name, text, &[])
 }
 
 /// Checks a file of load alone, in a folder, at which the paths in it begin.
@@ -72,7 +72,7 @@ pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong
 /// # Errors
 /// As [`check`].
 pub fn check_load_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
-    checked(Kind::Load, folder, name, text, &[])
+    checked(RunKind::Load, folder, name, text, &[])
 }
 
 /// Checks load alone, all of whose requests have more headers: what is secret is in no text.
@@ -80,10 +80,10 @@ pub fn check_load_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<
 /// # Errors
 /// As [`check`].
 pub fn check_load_with(name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
-    checked(Kind::Load, Path::new("."), name, text, headers)
+    checked(RunKind::Load, Path::new("."), name, text, headers)
 }
 
-fn checked(kind: Kind, folder: &Path, name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
+fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
     let reading = file::read(text);
     let has_form = reading.wrong.is_empty();
     let mut check = Check {
@@ -107,7 +107,7 @@ fn checked(kind: Kind, folder: &Path, name: &str, text: &str, headers: &[(String
 }
 
 struct Check<'a> {
-    kind: Kind,
+    kind: RunKind,
     wrong: Vec<Wrong>,
     text: &'a str,
     /// Where the experiment's file is.
@@ -160,7 +160,7 @@ impl Check<'_> {
     }
 
     fn plan(&mut self, name: &str, file: &File) -> Plan {
-        if self.kind == Kind::Experiment && file.question.as_ref().is_none_or(|q| q.get_ref().trim().is_empty()) {
+        if self.kind == RunKind::Experiment && file.question.as_ref().is_none_or(|q| q.get_ref().trim().is_empty()) {
             self.missing(0..0, "`question` is missing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
@@ -176,8 +176,8 @@ impl Check<'_> {
         };
         let (faults, windows) = self.faults(file, &ground);
         let timeline = match self.kind {
-            Kind::Experiment => self.timeline(file),
-            Kind::Load => self.timeline_alone(file),
+            RunKind::Experiment => self.timeline(file),
+            RunKind::Load => self.timeline_alone(file),
         };
         let plan = Plan {
             name: name.to_owned(),
@@ -217,7 +217,7 @@ impl Check<'_> {
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {
-        if self.kind == Kind::Experiment
+        if self.kind == RunKind::Experiment
             && file.systems.is_empty()
             && file.aws.is_none()
             && !file.sends_requests()

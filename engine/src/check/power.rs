@@ -6,7 +6,7 @@ use std::time::Duration;
 use faults::time::Time;
 use reports::aims::FEWEST_STRUCK;
 use reports::intervals::samples_needed;
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 use reports::recovery::{FEWEST, WINDOW_S};
 use reports::{AimArm, Bound, Expectation};
 
@@ -45,8 +45,8 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     }
     let arm = if share < 1.0 { " in the arm that it judges" } else { "" };
     let judged = match plan.kind {
-        Kind::Experiment => "fault",
-        Kind::Load => "measured",
+        RunKind::Experiment => "fault",
+        RunKind::Load => "measured",
     };
     let cure = Duration::try_from_secs_f64((needs as f64 / a_second).ceil()).map(Time::from);
     let cure = cure.map_or_else(|_| "raise the rate".to_owned(), |phase| format!("make the {judged} phase `{phase}` or raise the rate"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::faults::time::Time;
 use ::faults::{Fault, Place};
 use load::PATIENCE;
-use reports::measurements::Kind;
+use reports::measurements::RunKind;
 use reports::{AimArm, Bound};
 use scenarios::systems::System;
 use scenarios::traffic::Load;
@@ -89,7 +89,7 @@ impl Check<'_> {
                     self.complain(of.span(), "`<= 100%` always holds; write less, or `errors = \"any\"`, which the report mentions");
                 }
                 // It was refused already.
-                Bound::Recovery(_) if plan.kind == Kind::Load => {}
+                Bound::Recovery(_) if plan.kind == RunKind::Load => {}
                 Bound::Recovery(_) if plan.timeline.recovery.is_zero() => {
                     self.complain(of.span(), "`recovery` is never looked at: the recovery phase is `0s`; lengthen it under `[phases]`");
                 }
@@ -132,8 +132,8 @@ impl Check<'_> {
         }
         let (span, window) = (stop.get_ref().span, stop.get_ref().span.max(SHORTEST_WINDOW));
         let (watched, phases) = match plan.kind {
-            Kind::Experiment => (plan.timeline.fault + plan.timeline.recovery, "fault and recovery phases, `TIME` together"),
-            Kind::Load => (plan.timeline.baseline, "measured phase, `TIME`"),
+            RunKind::Experiment => (plan.timeline.fault + plan.timeline.recovery, "fault and recovery phases, `TIME` together"),
+            RunKind::Load => (plan.timeline.baseline, "measured phase, `TIME`"),
         };
         if span > watched {
             let phases = phases.replace("TIME", &Time::from(watched).to_string());

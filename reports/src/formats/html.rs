@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::charts;
 use crate::html_tables as tables;
 use crate::latencies::{Latencies, Phase};
-use crate::measurements::{Kind, Restored};
+use crate::measurements::{Restored, RunKind};
 use crate::report::Report;
 use crate::rolls::ArmTag;
 use crate::words::{count, seconds};
@@ -123,8 +123,8 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
 fn chips(out: &mut String, report: &Report) {
     out.push_str("<ul class=\"chips\">");
     let chips = match report.experiment.kind {
-        Kind::Experiment => vec![struck(report), failed(report), recovered(report), restored(report), generator(report)],
-        Kind::Load => vec![failed(report), generator(report)],
+        RunKind::Experiment => vec![struck(report), failed(report), recovered(report), restored(report), generator(report)],
+        RunKind::Load => vec![failed(report), generator(report)],
     };
     for (big, small) in chips {
         let _ = write!(out, "<li><b>{}</b><span>{}</span></li>", escape(&big), escape(&small));
@@ -151,7 +151,7 @@ fn failed(report: &Report) -> Chip {
         rows.fold((0, 0), |(errors, requests), row| (errors + row.errors, requests + row.requests))
     };
     let number = format!("{} requests failed", count(failed));
-    if report.experiment.kind == Kind::Load {
+    if report.experiment.kind == RunKind::Load {
         return (number, format!("of {} sent", count(report.books.sent)));
     }
     let ((before, of_before), (under, of_under)) = (in_phase(Phase::Baseline), in_phase(Phase::Fault));
@@ -226,12 +226,12 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
         return;
     }
     let (keys, by_percentile, judged) = match report.experiment.kind {
-        Kind::Experiment => (
+        RunKind::Experiment => (
             "<span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>",
             "Latency by percentile in the fault phase: struck against control",
             Phase::Fault,
         ),
-        Kind::Load => ("<span class=\"key d\"></span>", "Latency by percentile", Phase::Baseline),
+        RunKind::Load => ("<span class=\"key d\"></span>", "Latency by percentile", Phase::Baseline),
     };
     let _ = write!(
         out,
@@ -252,7 +252,7 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
 fn again(out: &mut String, report: &Report) {
     let experiment = &report.experiment;
     let text: String = experiment.text.chars().take(MOST_TEXT).collect();
-    let strikes = if experiment.kind == Kind::Load { "sends" } else { "strikes" };
+    let strikes = if experiment.kind == RunKind::Load { "sends" } else { "strikes" };
     let _ = write!(
         out,
         "<h2>Again</h2><p class=\"lead\">The same seed ({}) {strikes} the same requests.</p><pre>{}</pre><h3>The experiment</h3><pre>{}</pre>",
@@ -268,7 +268,7 @@ fn again(out: &mut String, report: &Report) {
         list(out, &report.notes);
     }
     out.push_str("<h2>What the words mean</h2><dl>");
-    let about_faults = ABOUT_FAULTS.iter().filter(|_| experiment.kind == Kind::Experiment);
+    let about_faults = ABOUT_FAULTS.iter().filter(|_| experiment.kind == RunKind::Experiment);
     for (word, meaning) in about_faults.chain(&GLOSSARY) {
         let _ = write!(out, "<dt>{word}</dt><dd>{meaning}</dd>");
     }

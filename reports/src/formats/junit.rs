@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use crate::measurements::{Kind, Restored};
+use crate::measurements::{Restored, RunKind};
 use crate::report::{Answer, MethodCheck, Report};
 use crate::verdict::Verdict;
 
@@ -71,7 +71,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     add("harness", "the books balance".to_owned(), sound(report.discrepancies.first().map(String::as_str)));
     add("harness", "the load generator kept up".to_owned(), sound(report.generator_trouble.as_deref()));
     // What load alone is sent to is not brownout's to watch or to put back.
-    if report.experiment.kind == Kind::Experiment {
+    if report.experiment.kind == RunKind::Experiment {
         stack(report, &mut add);
     }
     let mut junit = Junit::new("brownout");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::deployments::{MEANING, side_by_side};
-use crate::measurements::Kind;
+use crate::measurements::RunKind;
 use crate::report::{MethodCheck, Report, Source};
 use crate::words::{count, percent};
 
@@ -49,7 +49,7 @@ pub fn write(report: &Report) -> String {
         let _ = writeln!(out, "| taken in | | | | {} |", count(table.taken));
     }
     injections(&mut out, report);
-    let is_alone = report.experiment.kind == Kind::Load;
+    let is_alone = report.experiment.kind == RunKind::Load;
     if !is_alone {
         let _ = writeln!(out, "\nThe method's check on itself: {}.", cell(&method(&report.method)));
     }

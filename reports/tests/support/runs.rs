@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use faults::Fault;
 use reports::measurements::{
-    Books, End, Endings, Experiment, Generator, Injections, Invariant, Kind, Measurements, PhaseSpan, Platform, Restored,
+    Books, End, Endings, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, RunKind,
 };
 use reports::{Bound, Expectation, Latencies, Outcome, Phase, Rolls, Starts, Tag};
 
@@ -53,7 +53,7 @@ pub fn phases(lengths: &[(Phase, u32)]) -> Vec<PhaseSpan> {
 pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expectation>) -> Measurements {
     Measurements {
         experiment: Experiment {
-            kind: Kind::Experiment,
+            kind: RunKind::Experiment,
             name: "made-up".into(),
             question: "Is the verdict right?".into(),
             seed: 7,
