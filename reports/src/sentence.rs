@@ -7,13 +7,16 @@ use crate::words::count;
 /// Every aim and rule held.
 pub fn held(report: &Report) -> String {
     let has_aim = report.aims.iter().any(|aim| aim.source == Source::Experiment);
-    let what = if has_aim {
-        "Every aim and every rule that was exercised held".to_owned()
-    } else {
-        let Books { answered, sent, .. } = report.books;
-        format!("{} of {} requests were served and every rule that was exercised held", count(answered), count(sent))
+    let is_alone = report.experiment.kind == RunKind::Load;
+    let Books { answered, sent, .. } = report.books;
+    let served = || format!("{} of {} requests were served", count(answered), count(sent));
+    let what = match (has_aim, is_alone) {
+        (true, true) => "Every aim held".to_owned(),
+        (false, true) => served(),
+        (true, false) => "Every aim and every rule that was exercised held".to_owned(),
+        (false, false) => format!("{} and every rule that was exercised held", served()),
     };
-    let faults = if report.experiment.kind == RunKind::Load {
+    let faults = if is_alone {
         ".".to_owned()
     } else if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()

@@ -71,7 +71,7 @@ fn the_three_answers_and_what_leads_to_them() {
         (side(60, 100, 1.0, 0.0), 0.2, Verdict::Held, "No regression beyond +20 % in time and +1 points in errors, in 4 comparisons."),
         (side(60, 100, 1.5, 0.0), 0.2, Verdict::Broken, "A regression: p50 of `clinic GET /appointment/{id}` (baseline) went from"),
         (side(60, 100, 0.5, 0.0), 0.0, Verdict::Held, "No regression"),
-        (side(60, 100, 1.0, 0.1), 0.2, Verdict::Broken, "A regression: p99 of"),
+        (side(60, 100, 1.0, 0.05), 0.2, Verdict::Broken, "A regression: p99 of"),
         (side(60, 100, 1.0, 0.004), 0.2, Verdict::Held, "No regression"),
         (side(60, 2, 1.0, 0.0), 0.2, Verdict::NotShown, "needs 248 more requests in the smaller run"),
         (side(10, 100, 1.0, 0.0), 0.2, Verdict::NotShown, "needs 10 s more in the shorter run"),

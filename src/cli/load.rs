@@ -7,13 +7,11 @@ use engine::bounds::{AtMostTime, Errors};
 use faults::time::Time;
 use scenarios::units::Rate;
 
-use super::{seed, utf8};
-
 /// `brownout load`
 #[derive(Debug, clap::Args)]
 pub struct Load {
     /// Path of a file with `[[load.requests]]` or `[[journey]]`, or one URL
-    #[arg(value_name = "FILE|URL", value_parser = utf8())]
+    #[arg(value_name = "FILE|URL")]
     pub target: String,
     /// What is sent to one URL
     #[command(flatten)]
@@ -25,7 +23,7 @@ pub struct Load {
     #[arg(long)]
     pub force: bool,
     /// What arrivals and made-up values depend on; replaces the seed of the file
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
+    #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Print result.json on standard output and nothing else
     #[arg(long)]
@@ -52,7 +50,7 @@ pub struct ToUrl {
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
     /// Body, or @FILE
-    #[arg(long, short = 'd', value_name = "TEXT|@FILE", value_parser = utf8())]
+    #[arg(long, short = 'd', value_name = "TEXT|@FILE")]
     pub body: Option<String>,
     /// Status that is right; may be repeated [default: every 2xx]
     #[arg(long = "status", value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..500))]

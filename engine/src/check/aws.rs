@@ -208,7 +208,7 @@ mod tests {
         let journey = |url: &str| {
             format!("[[journey]]\nname = \"buy\"\nurl = \"{url}\"\nrate = \"9/s\"\n[[journey.request]]\nname = \"a\"\nget = \"/\"\n")
         };
-        for load in [request, journey] as [&dyn Fn(&str) -> String; 2] {
+        for load in [&request, &journey] as [&dyn Fn(&str) -> String; 2] {
             for here in ["http://127.0.0.1:3000/", "http://localhost:3000/", "http://[::1]:3000/", "http://[::1]/"] {
                 assert!(experiment("", &load(here)).is_ok(), "{here}: {:?}", experiment("", &load(here)));
             }
