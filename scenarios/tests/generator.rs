@@ -11,7 +11,7 @@ use std::time::Duration;
 use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
-use scenarios::journeys::{Body, Expected, Journey, Step, Text, To};
+use scenarios::journeys::{Body, Expected, Journey, Step, Text, Times, To};
 use scenarios::systems::Setup;
 use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};

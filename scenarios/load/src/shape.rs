@@ -138,7 +138,7 @@ mod tests {
             close(down.when(n), at, "down");
         }
         // A slope that is hardly one.
-        close(Shape::new(10.0, &[ramp(10.0 + 1e-9, 100.0)]).when(500.0), 50.0, "flat");
+        close(Shape::new(10.0, &[ramp(10.0 + 1e-12, 100.0)]).when(500.0), 50.0, "flat");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::journeys::{Body, Expected, Journey, Step, Text, To};
+use crate::journeys::{Body, Expected, Journey, Step, Text, Times, To};
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
 use crate::traffic::order::Load;
