@@ -9,7 +9,7 @@ use crate::counts::Counts;
 use crate::distributions::student_at_most;
 use crate::intervals::{Interval, ONE_SIDE, holm};
 use crate::latencies::{Latencies, Phase, Tag};
-use crate::measurements::{End, PhaseSpan};
+use crate::measurements::{End, PhaseSpan, RunKind};
 use crate::misses::{Found, Miss, Misses};
 use crate::report::{Answer, Report};
 use crate::tables::{NAMES, as_served, span};
@@ -50,6 +50,8 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// The same in a sentence.
     pub sentence: String,
+    /// Of what kind the runs are.
+    pub kind: RunKind,
     /// Each quantity of each endpoint and phase.
     pub rows: Vec<Row>,
     /// What else a reader should know.
@@ -91,6 +93,7 @@ pub fn between(before: &Side, after: &Side, limits: &Limits) -> Comparison {
         gaps.extend((report.end != End::Finished).then(|| format!("the {name} run ended early")));
     }
     notes.extend(other_load(before, after));
+    let kind = after.report.as_ref().map_or(RunKind::Experiment, |report| report.experiment.kind);
     let (ours, theirs) = (places(before), places(after));
     for (endpoint, phase) in ours.union(&theirs).filter(|(_, phase)| limits.phase.is_none_or(|wanted| wanted == *phase)) {
         match (ours.get(&(endpoint.clone(), *phase)), theirs.get(&(endpoint.clone(), *phase))) {
@@ -105,9 +108,9 @@ pub fn between(before: &Side, after: &Side, limits: &Limits) -> Comparison {
         gaps.push("the runs have no endpoint and phase in common".to_owned());
     }
     correct(&mut rows);
-    let (verdict, sentence) = conclude(&rows, distrust.first(), gaps.first(), limits);
+    let (verdict, sentence) = conclude(&rows, kind, distrust.first(), gaps.first(), limits);
     notes.extend(distrust.into_iter().chain(gaps));
-    Comparison { verdict, sentence, rows, notes }
+    Comparison { verdict, sentence, kind, rows, notes }
 }
 
 /// The endpoints and phases that have requests.
@@ -291,11 +294,11 @@ fn correct(rows: &mut [Row]) {
 }
 
 /// A regression outranks what is missing elsewhere, but not a run that measured itself.
-fn conclude(rows: &[Row], distrust: Option<&String>, gap: Option<&String>, limits: &Limits) -> (Verdict, String) {
+fn conclude(rows: &[Row], kind: RunKind, distrust: Option<&String>, gap: Option<&String>, limits: &Limits) -> (Verdict, String) {
     let bound = format!("+{} in time and +{} points in errors", percent(limits.time), limits.errors * 100.0);
     let worse: Vec<&Row> = rows.iter().filter(|row| row.answer == Answer::Broken).collect();
     let open: Vec<&Row> = rows.iter().filter(|row| row.answer == Answer::NotShown).collect();
-    let named = |row: &Row| format!("{} of `{}` ({})", row.what, row.endpoint, phase_name(row.phase));
+    let named = |row: &Row| format!("{} of `{}` ({})", row.what, row.endpoint, kind.phase(row.phase));
     let more = |n: usize| if n > 1 { format!(", and {} more", n - 1) } else { String::new() };
     match (distrust, worse.first(), gap, open.first()) {
         (None, Some(first), ..) => {
@@ -312,5 +315,5 @@ fn conclude(rows: &[Row], distrust: Option<&String>, gap: Option<&String>, limit
 }
 
 pub(crate) const fn phase_name(phase: Phase) -> &'static str {
-    crate::measurements::RunKind::Experiment.phase(phase)
+    RunKind::Experiment.phase(phase)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::between::{Comparison, phase_name};
+use crate::between::Comparison;
 use crate::formats::summary_md::cell;
 
 /// The page.
@@ -13,7 +13,8 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     for row in &comparison.rows {
         let answer = if row.why.is_empty() { row.answer.words().to_owned() } else { format!("{} ({})", row.answer.words(), row.why) };
-        let cells = [&row.endpoint, phase_name(row.phase), &row.what, &row.before, &row.after, &row.change, &row.interval, &answer];
+        let cells =
+            [&row.endpoint, comparison.kind.phase(row.phase), &row.what, &row.before, &row.after, &row.change, &row.interval, &answer];
         let _ = writeln!(out, "| {} |", cells.map(cell).join(" | "));
     }
     if !comparison.notes.is_empty() {

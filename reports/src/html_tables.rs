@@ -61,14 +61,20 @@ pub(crate) fn aims(out: &mut String, report: &Report) {
         "Judged on the {of} phase. A failed request misses every bound on time. An aim holds where the whole interval keeps the bound; the interval goes by blocks of 5 s and is about these seconds. Implied aims are there unless the file says otherwise."
     );
     heading(out, "Aims", &lead);
+    let mut headings = vec!["Of", "Asked", "Whose requests", "Found", "95 % interval", "Answer", "In the baseline"];
+    if report.experiment.kind == RunKind::Load {
+        headings.pop();
+    }
     table(
         out,
-        &["Of", "Asked", "Whose requests", "Found", "95 % interval", "Answer", "In the baseline"],
+        &headings,
         report.aims.iter().map(|aim| {
             let asked = with_note(escape(&aim.asked), if aim.source == Source::Implied { "implied" } else { "" });
             let [of, found, interval] = [&aim.expectation.of, &aim.found, &aim.interval].map(|text| escape(text));
             let before = aim.baseline.map_or_else(|| NONE.to_owned(), answer);
-            vec![of, asked, aim.whose(), found, interval, with_note(answer(aim.answer), &aim.why), before]
+            let mut cells = vec![of, asked, aim.whose(), found, interval, with_note(answer(aim.answer), &aim.why), before];
+            cells.truncate(headings.len());
+            cells
         }),
     );
 }
