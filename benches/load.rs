@@ -23,6 +23,9 @@ fn main() -> Done {
 }
 
 fn measure() -> Done {
+    if has_flag("--paced") {
+        return paced(if has_flag("--short") { 4 } else { 10 });
+    }
     if !has_flag("--no-cost") {
         cost(if has_flag("--short") { 1 } else { 5 })?;
     }
@@ -84,6 +87,21 @@ fn cost(blocks: usize) -> Done {
         rows.push(row![name, format!("{:.2}", median(ratios)), format!("{:.0}", median(values))]);
     }
     table(&format!("What a request costs (50 connections, medians of {blocks} alternating blocks; bar 2.4 x stock goose)"), &rows);
+    Ok(())
+}
+
+/// What a request costs at a constant arrival rate, and how far from its time it leaves.
+fn paced(seconds: u32) -> Done {
+    let (_server, address) = start_server("instant")?;
+    let mut rows = vec![row!["a second", "CPU us a request", "late, p50", "late, p99", "sent of due"]];
+    for rate in [500.0, 2_000.0, 4_000.0, 10_000.0] {
+        let told = generate("ours", &address, rate, seconds, 50, 1)?;
+        let sent = number(&told, "sent");
+        let late = |key: &str| format!("{:.3} ms", number(&told, key));
+        let cost = number(&told, "cpu_s") / sent * 1e6;
+        rows.push(row![rate, format!("{cost:.1}"), late("late_p50"), late("late_p99"), format!("{sent} of {}", rate * f64::from(seconds))]);
+    }
+    table(&format!("Paced for {seconds} s, 50 connections"), &rows);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use engine::check::power;
-use engine::file::{Wrong, line_and_column};
+use engine::file::{self, Wrong, line_and_column};
 use engine::{Plan, shipped};
 
 use crate::check_template;
@@ -42,7 +42,8 @@ pub fn check(arguments: &Check) -> Result<u8, Box<dyn Error>> {
 }
 
 fn experiment(wanted: &str, target: Target) -> u8 {
-    match read(wanted) {
+    let is_load = shipped::find(wanted).is_ok_and(|(_, text)| file::is_of_load(&text));
+    match if is_load { read_load(wanted) } else { read(wanted) } {
         Ok(plan) => {
             page!("{wanted}: ok: {}\n", plan.question);
             power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
@@ -78,9 +79,21 @@ fn on_aws(wanted: &str, plan: &Plan) -> bool {
 /// # Errors
 /// Everything that is wrong, ready to print, each line with its position.
 pub fn read(wanted: &str) -> Result<Plan, String> {
+    read_by(engine::check_in, wanted)
+}
+
+/// The same for load alone.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_load(wanted: &str) -> Result<Plan, String> {
+    read_by(engine::check_load_in, wanted)
+}
+
+fn read_by(check_in: fn(&Path, &str, &str) -> Result<Plan, Vec<Wrong>>, wanted: &str) -> Result<Plan, String> {
     let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", protocol::chain(&error)))?;
     let folder = Path::new(wanted).parent().filter(|_| Path::new(wanted).is_file()).unwrap_or(Path::new("."));
-    engine::check_in(folder, &name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
+    check_in(folder, &name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
 }
 
 fn complaints(file: &str, text: &str, wrong: &[Wrong]) -> String {

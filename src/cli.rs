@@ -1,6 +1,8 @@
 //! What can be asked of the command.
 
+mod compare;
 mod init;
+mod load;
 mod options;
 mod up;
 
@@ -15,7 +17,9 @@ use scenarios::systems::System;
 use crate::layer::elf::Glibc;
 use crate::layer::toolchain::{Arch, Linker};
 
+pub use compare::{Compare, OnePhase};
 pub use init::Init;
+pub use load::{Load, Method, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
 
@@ -47,6 +51,8 @@ Exit codes:
 pub enum Command {
     /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
     Run(Run),
+    /// Send load alone, to the addresses in a file or to one URL, judge what came back and write a report; no stack, no faults
+    Load(Load),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
     Check(Check),
     /// Show what `run --target aws` would change and call; read-only
@@ -87,6 +93,8 @@ pub enum Command {
         /// The run's folder
         run: PathBuf,
     },
+    /// Compare two finished runs: no regression, a regression, or too little to tell; keep a history of runs
+    Compare(Compare),
     /// The Lambda layer that puts the extension into a function
     Layer {
         /// What to do with the layer

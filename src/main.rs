@@ -10,6 +10,7 @@ mod aws_stack;
 mod check;
 mod check_template;
 mod cli;
+mod compare;
 mod doctor;
 mod exit;
 mod export;
@@ -19,6 +20,7 @@ mod greeting;
 mod init;
 mod layer;
 mod list;
+mod load_alone;
 mod plan;
 mod progress;
 mod recover;
@@ -73,6 +75,7 @@ fn written(code: u8) -> ExitCode {
 fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Load(arguments) => load_alone::load(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan { experiment, on, via } => plan::plan(&experiment, &on, via),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),
@@ -83,6 +86,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Init(arguments) => init::init(&arguments),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),
         Command::List { names } => {
             page!("{}", list::list(names));

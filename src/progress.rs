@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use engine::Observer;
 use engine::observer::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reports::measurements::RunKind;
 
 use crate::fold::{columns, fold};
 
@@ -31,12 +32,16 @@ fn fitting(line: &str) -> String {
     }
 }
 
-fn words(moment: &Moment, narrow: bool) -> String {
+fn words(moment: &Moment, kind: RunKind, narrow: bool) -> String {
     let Moment { achieved, intended, failed, struck, .. } = moment;
+    let struck = |separator: &str| match kind {
+        RunKind::Experiment => format!("{separator}{struck} struck"),
+        RunKind::Load => String::new(),
+    };
     if narrow {
-        return format!("{achieved:.0}/s, {failed} failed, {struck} struck");
+        return format!("{achieved:.0}/s, {failed} failed{}", struck(", "));
     }
-    format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed · {struck} struck")
+    format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed{}", struck(" · "))
 }
 
 /// Whether a line can be redrawn.
@@ -56,6 +61,7 @@ const fn template(narrow: bool, color: bool) -> &'static str {
 
 /// The live line.
 pub struct Progress {
+    kind: RunKind,
     bar: Option<ProgressBar>,
     narrow: bool,
     phase: &'static str,
@@ -64,8 +70,17 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A live line for a run of `length`; silent if `json` is set and there is no terminal.
+    /// A live line for an experiment of `length`.
     pub fn new(length: Duration) -> Self {
+        Self::of(RunKind::Experiment, length)
+    }
+
+    /// The same for load alone.
+    pub fn alone(length: Duration) -> Self {
+        Self::of(RunKind::Load, length)
+    }
+
+    fn of(kind: RunKind, length: Duration) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(5);
         let narrow = columns(&console::Term::stderr()).is_some_and(|columns| columns < NARROW);
         let bar = is_live(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()).then(|| {
@@ -75,13 +90,13 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
             bar
         });
-        Self { bar, narrow, phase: "", said: None, started: Instant::now() }
+        Self { kind, bar, narrow, phase: "", said: None, started: Instant::now() }
     }
 }
 
 impl Observer for Progress {
     fn show(&mut self, moment: &Moment) {
-        let message = words(moment, self.narrow);
+        let message = words(moment, self.kind, self.narrow);
         if let Some(bar) = &self.bar {
             bar.set_prefix(moment.phase);
             bar.set_position(moment.at.as_millis().try_into().unwrap_or(u64::MAX));
@@ -122,7 +137,7 @@ mod tests {
     #[test]
     fn forty_columns_hold_what_matters() {
         let moment = Moment { phase: "recovery", at: Duration::ZERO, intended: 60.0, achieved: 123.4, failed: 1_234, struck: 5_678 };
-        let line = format!("{:>8} {}", moment.phase, words(&moment, true));
+        let line = format!("{:>8} {}", moment.phase, words(&moment, RunKind::Experiment, true));
         assert!(line.chars().count() <= 43 && line.contains("1234 failed"), "{line}");
         for template in [template(true, true), template(false, false)] {
             assert!(template.ends_with("{wide_msg}"), "what does not fit is cut: {template}");

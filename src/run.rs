@@ -241,7 +241,7 @@ fn finish(arguments: &cli::Run, report: &Report, folder: &RunFolder) -> Result<(
 }
 
 /// A path below this folder is shown without it.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
     let short = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     short.unwrap_or_else(|| path.to_owned()).display().to_string()

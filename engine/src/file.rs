@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use faults::time::Time;
 use scenarios::systems::System;
@@ -19,11 +20,11 @@ mod load;
 mod reading;
 pub mod rule;
 
-pub use self::load::{Arrivals, Load, RequestLoad};
+pub use self::load::{Arrivals, Load, Method, RequestLoad};
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use fault::{FaultEntry, ServiceRoll};
-pub use journey::JourneyEntry;
-pub use reading::{Wrong, line_and_column, read};
+pub use journey::{JourneyEntry, Stage};
+pub use reading::{Wrong, is_of_load, line_and_column, read};
 pub use rule::RuleEntry;
 
 /// An experiment file.
@@ -84,6 +85,16 @@ impl File {
         !self.load.requests.is_empty() || !self.journey.is_empty()
     }
 
+    /// How long the longest stages of its requests last; `None` if none has stages.
+    pub fn staged(&self) -> Option<Duration> {
+        let requests = self.load.requests.iter().map(|load| &load.get_ref().stages);
+        let all = requests.chain(self.journey.iter().map(|journey| &journey.get_ref().stages));
+        let length = |stages: &Vec<Spanned<Stage>>| -> Duration {
+            stages.iter().filter_map(|stage| stage.get_ref().over.or(stage.get_ref().hold)).map(Time::duration).sum()
+        };
+        all.filter(|stages| !stages.is_empty()).map(length).max()
+    }
+
     /// The endpoints of its own requests.
     pub fn requested(&self) -> Vec<String> {
         let mut all: Vec<String> = self.load.requests.iter().map(|load| load.get_ref().of.get_ref().clone()).collect();
@@ -111,7 +122,11 @@ pub struct Phases {
     #[schemars(with = "Time")]
     pub fault: Spanned<Time>,
     /// After the calm.
-    pub recovery: Time,
+    #[schemars(with = "Time")]
+    pub recovery: Spanned<Time>,
+    /// In place of these three, of `brownout load`: the one phase that it records; 30s unless it is given.
+    #[schemars(with = "Option<Time>")]
+    pub measured: Option<Spanned<Time>>,
     /// How long a plan is in force without being renewed; 1s to 60s.
     #[schemars(with = "Time")]
     pub lease: Spanned<Time>,
@@ -121,7 +136,7 @@ pub struct Phases {
 }
 
 fn seconds(n: u64) -> Time {
-    Time::from(std::time::Duration::from_secs(n))
+    Time::from(Duration::from_secs(n))
 }
 
 impl Default for Phases {
@@ -131,7 +146,8 @@ impl Default for Phases {
             warm_up: seconds(3),
             baseline: spanned(15),
             fault: spanned(30),
-            recovery: seconds(15),
+            recovery: spanned(15),
+            measured: None,
             lease: spanned(60),
             strike_a_broken_baseline: false,
         }

@@ -1,6 +1,7 @@
 //! An experiment from its file to its measurements: read, checked, run, joined. It handles no
 //! terminal and no signals: a run is shown to an [`Observer`] and stopped through [`StopRequests`].
 
+mod access_log;
 pub mod bounds;
 pub mod check;
 mod deploy;
@@ -28,7 +29,7 @@ pub mod target;
 pub mod targets;
 pub mod windows;
 
-pub use check::{check, check_in};
+pub use check::{check, check_in, check_load_in, check_load_with};
 pub use observer::Observer;
 pub use plan::Plan;
 pub use stop_requests::{Asked, StopRequests};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform};
+use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, RunKind};
 use reports::{Phase, words};
 use run_folder::{Addresses, Compressed, Health};
 
@@ -12,6 +12,7 @@ use super::plan::Plan;
 /// The experiment, as the report shows it.
 pub fn experiment(plan: &Plan, command: String) -> Experiment {
     Experiment {
+        kind: plan.kind,
         name: plan.name.clone(),
         question: plan.question.clone(),
         seed: plan.seed,
@@ -42,6 +43,9 @@ pub fn deployments(plan: &Plan) -> Vec<Deployment> {
 
 /// What no rule can check on the target, for the text of a green verdict; `rules` are those that the target cannot show.
 pub fn unchecked(plan: &Plan, addresses: &Addresses, rules: &[&str]) -> Vec<String> {
+    if plan.kind == RunKind::Load {
+        return Vec::new();
+    }
     // Functions on AWS, and a server of the user, are known only by their answers.
     let is_told = !plan.load.conservation.rules.is_empty();
     let behind = (plan.systems.is_empty() && !is_told).then(|| "what happens behind the answers".to_owned());
@@ -64,11 +68,12 @@ pub fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<Phas
         (Phase::Recovery, calm, timeline.end()),
     ]
     .into_iter()
-    .filter(|(_, begin, _)| *begin < over)
+    .map(|(phase, begin, end)| (phase, begin, end.min(over)))
+    .filter(|(_, begin, end)| begin < end)
     .map(|(phase, begin, end)| PhaseSpan {
         phase,
         from_s: begin.saturating_sub(from).as_secs_f64(),
-        to_s: end.min(over).saturating_sub(from).as_secs_f64(),
+        to_s: end.saturating_sub(from).as_secs_f64(),
     })
     .collect()
 }

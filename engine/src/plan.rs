@@ -7,6 +7,7 @@ use faults::effect::GATEWAY;
 use faults::{Fault, Lease};
 use load::{Arrivals, JourneyTime, PATIENCE, Timeline};
 use reports::Expectation;
+use reports::measurements::RunKind;
 use run_folder::Deployment;
 use run_folder::deployment::Seed;
 use scenarios::systems::{self, Setup, System};
@@ -22,6 +23,8 @@ use super::windows::Windows;
 pub struct Plan {
     /// The file's name without `.toml`.
     pub name: String,
+    /// Whether it is an experiment or load alone.
+    pub kind: RunKind,
     /// Its question.
     pub question: String,
     /// The file as it was written.
@@ -60,6 +63,8 @@ pub struct Plan {
     pub none_broken: bool,
     /// Whether to strike even if the baseline broke an invariant.
     pub strike_a_broken_baseline: bool,
+    /// What is no mistake, and should be known before the start.
+    pub notices: Vec<String>,
     /// When to end early.
     pub stop: Option<MoreThanFor>,
 }
@@ -73,6 +78,14 @@ impl Plan {
     /// How long journeys take, which determines the number of users.
     pub fn journeys(&self) -> JourneyTime {
         self.longest_journey.map_or_else(|| JourneyTime::Slowed(added_time(&self.faults)), JourneyTime::Fixed)
+    }
+
+    /// How long the phase is on which aims are judged.
+    pub const fn judged(&self) -> Duration {
+        match self.kind {
+            RunKind::Experiment => self.timeline.fault,
+            RunKind::Load => self.timeline.baseline,
+        }
     }
 
     /// What the stack deploys for this experiment.

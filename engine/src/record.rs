@@ -231,7 +231,7 @@ fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
         found.checked += checks;
         for breach in breaches {
             found.broken += 1;
-            let before_the_strike = breach.at < timeline.strike_at();
+            let before_the_strike = timeline.has_faults() && breach.at < timeline.strike_at();
             found.broken_in_baseline += u64::from(before_the_strike);
             if found.exchanges.len() < MOST_EXCHANGES {
                 found.exchanges.push(Shown {

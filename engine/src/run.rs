@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::Left;
-use reports::measurements::{End, Measurements, Restored};
-use reports::{Outcome, Phase};
+use reports::Outcome;
+use reports::measurements::{End, Measurements, Restored, RunKind};
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{Invariant, Quiet};
@@ -122,7 +122,8 @@ async fn measure(
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let mut rules = plan.load.rules(&plan.setup)?;
+    // Of load alone the aims say how many answers may be wrong; a rule would allow none.
+    let mut rules = if plan.kind == RunKind::Load { Vec::new() } else { plan.load.rules(&plan.setup)? };
     let uncheckable = if addresses.is_local() { Vec::new() } else { by_answers_alone(&mut rules) };
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?;
     let lag = target.ledger_lag();
@@ -174,7 +175,10 @@ impl Run<'_> {
                 },
                 _ = tick.tick() => self.tick(traffic).await?,
                 asked = signals.asked(), if self.asked.is_none() => {
-                    self.progress.say("asked to stop: calming, then taking the stack down");
+                    self.progress.say(match self.plan.kind {
+                        RunKind::Experiment => "asked to stop: calming, then taking the stack down",
+                        RunKind::Load => "asked to stop: giving up what is under way",
+                    });
                     self.asked = Some(asked);
                     self.end_early(End::Interrupted, traffic).await?;
                 }
@@ -250,6 +254,9 @@ impl Run<'_> {
     /// Strikes and calms at the planned times.
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
+        if !timeline.has_faults() {
+            return Ok(());
+        }
         let lead = self.target.lead();
         if self.stage == Stage::Before && offset >= timeline.recording_from().saturating_sub(lead) {
             self.stage = Stage::Rehearsed;
@@ -318,14 +325,11 @@ impl Run<'_> {
         let glance = traffic.glance();
         let achieved = self.pace.at(offset, glance.sent);
         let phase = match self.plan.timeline.phase_at(offset) {
-            Some(Phase::WarmUp) => "warm-up",
-            Some(Phase::Baseline) => "baseline",
-            Some(Phase::Fault) => "fault",
-            Some(Phase::Recovery) => "recovery",
+            Some(phase) => self.plan.kind.phase(phase),
             None if offset < self.plan.timeline.end() => "arming",
             None => "settling",
         };
-        let intended = self.plan.load.arrivals();
+        let intended = self.plan.load.arrivals_at(offset);
         let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
         self.progress.show(&moment);
     }
@@ -366,6 +370,7 @@ impl Run<'_> {
             latencies,
             service_times,
             books,
+            endings: ended.endings,
             dispositions,
             deployments: deployments(self.plan),
             injections: self.join.injections(),

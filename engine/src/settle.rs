@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use reports::measurements::End;
+use reports::measurements::{End, RunKind};
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::Quiet;
@@ -54,7 +54,9 @@ impl Run<'_> {
             }
         }
         if self.end == End::Finished && self.asked.is_none() {
-            self.progress.say("settled; looking at what needs quiet");
+            if self.plan.kind == RunKind::Experiment {
+                self.progress.say("settled; looking at what needs quiet");
+            }
             self.try_out(traffic, addresses, signals).await;
         }
         tokio::time::sleep(self.lag + JOINING).await;

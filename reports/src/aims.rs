@@ -69,7 +69,7 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     let arm = match expectation.bound {
         Bound::Recovery(_) => AimArm::All,
         Bound::P99Ratio(_) => AimArm::Struck,
-        _ => arm_of(&expectation, &measured.experiment.faults, &measured.latencies, Phase::Fault),
+        _ => arm_of(&expectation, &measured.experiment.faults, &measured.latencies, measured.judged()),
     };
     let question = Question { measured, expectation, source, arm, errors };
     let (finding, baseline) = match question.expectation.bound {
@@ -105,7 +105,8 @@ fn struck(measured: &Measurements, of: &str) -> Option<u64> {
 fn more_time(span: PhaseSpan, reach: f64, distance: f64) -> String {
     let more = (span.to_s - span.from_s) * ((reach / distance).powi(2) - 1.0);
     if more.is_finite() && more <= 86_400.0 {
-        format!("about {} more under fault would decide it", seconds(more.max(1.0).ceil()))
+        let under_fault = if span.phase == Phase::Fault { " under fault" } else { "" };
+        format!("about {} more{under_fault} would decide it", seconds(more.max(1.0).ceil()))
     } else {
         "it lies so close to the bound that no reasonable time would decide it".to_owned()
     }
@@ -118,9 +119,11 @@ impl Question<'_> {
 
     /// A bound on time or errors, judged on the fault phase.
     fn under_fault(&self) -> Finding {
-        let Some(finding) = self.share(Phase::Fault, self.arm) else {
+        let judged = self.measured.judged();
+        let Some(finding) = self.share(judged, self.arm) else {
+            let phase = self.measured.experiment.kind.phase(judged);
             let whose = if self.arm == AimArm::All { String::new() } else { format!(" in the arm `{}`", self.arm.words()) };
-            return Finding::undecided("no request", format!("`{}` had no request{whose} in the fault phase", self.expectation.of));
+            return Finding::undecided("no request", format!("`{}` had no request{whose} in the {phase} phase", self.expectation.of));
         };
         match struck(self.measured, &self.expectation.of) {
             Some(struck) if struck < FEWEST_STRUCK && finding.answer == Answer::Holds && self.source == Source::Experiment => Finding {
@@ -132,8 +135,9 @@ impl Question<'_> {
         }
     }
 
-    /// The same bound on the baseline, in which nothing was struck.
+    /// The same bound on the baseline, in which nothing was struck; `None` if it is judged there anyway.
     fn in_baseline(&self) -> Option<Answer> {
+        (self.measured.judged() != Phase::Baseline).then_some(())?;
         self.share(Phase::Baseline, AimArm::All).map(|finding| finding.answer)
     }
 

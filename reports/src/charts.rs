@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::counts::Counts;
 use crate::latencies::{Latencies, Phase, Tag};
-use crate::measurements::PhaseSpan;
+use crate::measurements::{PhaseSpan, RunKind};
 use crate::rolls::ArmTag;
 use crate::words::{count, time};
 
@@ -71,18 +71,9 @@ fn line(svg: &mut String, class: &str, points: &[(f64, f64)]) {
     let _ = write!(svg, r#"<polyline class="{class}" points="{}"/>"#, path.join(" "));
 }
 
-const fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::WarmUp => "warm-up",
-        Phase::Baseline => "baseline",
-        Phase::Fault => "fault",
-        Phase::Recovery => "recovery",
-    }
-}
-
 /// Latency over time of one endpoint: p50 and p99 of struck and of other requests, errors along the
 /// bottom, phases as bands.
-pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], endpoint: &str) -> String {
+pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], kind: RunKind, endpoint: &str) -> String {
     let end = phases.iter().map(|span| span.to_s).fold(1.0, f64::max);
     let step = (end / MOST_POINTS).ceil().max(1.0);
     let slot = |second: u32| (f64::from(second) / step) as usize;
@@ -97,7 +88,7 @@ pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], endpoint: &str) -> 
     let mut svg = open(plane.width, plane.height, "Latency over time");
     for span in phases {
         let (x, to) = (plane.x((span.from_s / end).clamp(0.0, 1.0)), plane.x((span.to_s / end).clamp(0.0, 1.0)));
-        let (class, name) = (if span.phase == Phase::Fault { "band fault" } else { "band" }, phase_name(span.phase));
+        let (class, name) = (if span.phase == Phase::Fault { "band fault" } else { "band" }, kind.phase(span.phase));
         let _ =
             write!(svg, r#"<rect class="{class}" x="{x:.1}" y="{TOP}" width="{:.1}" height="{}"/>"#, to - x, plane.height - TOP - BOTTOM);
         let _ = write!(svg, r#"<text class="name" x="{:.1}" y="{}">{name} · {:.0} s</text>"#, x + 4.0, TOP - 9.0, span.from_s);
@@ -132,17 +123,16 @@ fn marks(svg: &mut String, plane: &Plane, errors: &BTreeMap<usize, Counts>, at: 
     }
 }
 
-/// Latency by percentile, in the style of HdrHistogram: each step to the right is ten times rarer.
-pub fn percentiles(latencies: &Latencies, endpoint: &str) -> String {
-    let arm =
-        |arm: ArmTag| latencies.counts(|tag| tag.phase == Phase::Fault && tag.endpoint == endpoint && tag.ended() && tag.arm() == arm);
+/// Latency by percentile in one phase, in the style of HdrHistogram: each step to the right is ten times rarer.
+pub fn percentiles(latencies: &Latencies, phase: Phase, endpoint: &str) -> String {
+    let arm = |arm: ArmTag| latencies.counts(|tag| tag.phase == phase && tag.endpoint == endpoint && tag.ended() && tag.arm() == arm);
     let (struck, control) = (arm(ArmTag::Treatment), arm(ArmTag::Control));
     // Without a control arm no fault was about this endpoint, and all its requests are shown.
     let others = if control.total() > 0 { control } else { arm(ArmTag::Untouched) };
     let most = struck.total().max(others.total()).max(10) as f64;
     let reach = most.log10().clamp(2.0, 5.0);
     let plane = Plane::new(480.0, 280.0, [&struck, &others].into_iter().flat_map(|c| [c.at_rank(1), c.largest()]).flatten());
-    let mut svg = open(plane.width, plane.height, "Latency by percentile in the fault phase");
+    let mut svg = open(plane.width, plane.height, "Latency by percentile");
     plane.grid(&mut svg);
     for (rarity, name) in
         [(0.0, "0 %"), (0.301, "50 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %"), (4.0, "99.99 %"), (5.0, "99.999 %")]

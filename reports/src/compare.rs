@@ -22,6 +22,8 @@ pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 pub const BLOCK_S: f64 = 5.0;
 /// How many sets of weights are drawn.
 pub const REPLICATES: usize = 2_000;
+/// The same for two samples of different times, of which only the spread is needed.
+pub const APART: usize = 500;
 /// The fewest blocks that show the spread between blocks.
 pub const FEWEST_BLOCKS: usize = 4;
 
@@ -45,6 +47,14 @@ pub struct Effect {
 }
 
 impl Effect {
+    fn new(treatment_us: u64, control_us: u64, error: f64, freedom: f64) -> Self {
+        let ln_ratio = (treatment_us as f64).ln() - (control_us as f64).ln();
+        // A bucket is 0.1 % wide, so no quantile is known better than to half of that.
+        let error = error.hypot(0.000_5);
+        let reach = student_quantile(0.975, freedom) * error;
+        Self { ln_ratio, error, low: ln_ratio - reach, high: ln_ratio + reach, freedom, treatment_us, control_us }
+    }
+
     /// The probability of an effect this far above `ln_margin` if the true effect is not above it.
     pub fn p_above(&self, ln_margin: f64) -> f64 {
         if self.error > 0.0 {
@@ -161,19 +171,75 @@ pub fn compare(treatment: &BTreeMap<usize, Counts>, control: &BTreeMap<usize, Co
     ]
 }
 
+/// Compares two samples of different times, given by block, at p50, p90 and p99: `after` against
+/// `before`. Their blocks have nothing to do with each other, so each has its own weights, and the
+/// degrees of freedom are Welch's.
+pub fn compare_apart(after: &BTreeMap<usize, Counts>, before: &BTreeMap<usize, Counts>, seed: u64) -> [Result<Effect, NotComparable>; 3] {
+    let [of_after, of_before] = [after, before].map(|blocks| ArmCells::new(blocks.values()));
+    let smaller = of_after.all.total().min(of_before.all.total());
+    let blocks = after.len().min(before.len());
+    let lacks = |quantile: f64| {
+        let fails = |cells: &ArmCells| cells.all.quantile(quantile).is_some_and(is_failure);
+        let requests = samples_needed(quantile).saturating_sub(smaller);
+        if requests > 0 {
+            Some(NotComparable::Requests(requests))
+        } else if blocks < FEWEST_BLOCKS {
+            Some(NotComparable::Blocks(FEWEST_BLOCKS - blocks))
+        } else if fails(&of_before) {
+            Some(NotComparable::ControlFail)
+        } else {
+            fails(&of_after).then_some(NotComparable::StruckFail)
+        }
+    };
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let [a, b] = [&of_after, &of_before].map(|cells| variances(cells, &mut random));
+    let mut variances = a.into_iter().zip(b).map(|(a, b)| [a, b]);
+    QUANTILES.map(|quantile| {
+        let variances = variances.next().unwrap_or_default();
+        if let Some(lack) = lacks(quantile) {
+            return Err(lack);
+        }
+        let freedoms = [after.len(), before.len()].map(|blocks| blocks as f64 - 1.0);
+        let sum: f64 = variances.iter().sum();
+        let welch: f64 = variances.iter().zip(freedoms).map(|(variance, freedom)| variance * variance / freedom).sum();
+        let freedom = if welch > 0.0 { sum * sum / welch } else { freedoms.iter().sum() };
+        let [after_us, before_us] = [&of_after, &of_before].map(|cells| cells.all.quantile(quantile).unwrap_or(1).max(1));
+        Ok(Effect::new(after_us, before_us, sum.sqrt(), freedom))
+    })
+}
+
+/// The variances of ln of each quantile of one sample, stretched for the number of blocks.
+fn variances(cells: &ArmCells, random: &mut Pcg64Mcg) -> [f64; 3] {
+    let blocks = cells.totals.len();
+    if blocks < 2 {
+        return [0.0; 3];
+    }
+    let mut weights = vec![1.0; blocks];
+    let (mut sums, mut squares) = ([0.0; 3], [0.0; 3]);
+    for _ in 0..APART {
+        weights.fill_with(|| -(1.0 - random.random::<f64>()).ln());
+        for ((sum, square), value) in sums.iter_mut().zip(&mut squares).zip(cells.ln_quantiles(&weights)) {
+            *sum += value;
+            *square += value * value;
+        }
+    }
+    let (n, blocks) = (APART as f64, blocks as f64);
+    let mut all = sums;
+    for (variance, square) in all.iter_mut().zip(squares) {
+        let mean = *variance / n;
+        *variance = (square / n - mean * mean).max(0.0) * (blocks + 1.0) / (blocks - 1.0);
+    }
+    all
+}
+
 fn summarise(treatment: &Counts, control: &Counts, quantile: f64, draws: Vec<f64>, blocks: usize) -> Effect {
-    let treatment_us = treatment.quantile(quantile).unwrap_or(1).max(1);
-    let control_us = control.quantile(quantile).unwrap_or(1).max(1);
-    let ln_ratio = (treatment_us as f64).ln() - (control_us as f64).ln();
+    let [treatment_us, control_us] = [treatment, control].map(|counts| counts.quantile(quantile).unwrap_or(1).max(1));
     let n = draws.len() as f64;
     let mean = draws.iter().sum::<f64>() / n;
     let spread = (draws.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / n).sqrt();
     let blocks = blocks as f64;
     let freedom = blocks - 1.0;
-    // A bucket is 0.1 % wide, so no quantile is known better than to half of that.
-    let error = (spread * ((blocks + 1.0) / (blocks - 1.0)).sqrt()).hypot(0.000_5);
-    let reach = student_quantile(0.975, freedom) * error;
-    Effect { ln_ratio, error, low: ln_ratio - reach, high: ln_ratio + reach, freedom, treatment_us, control_us }
+    Effect::new(treatment_us, control_us, spread * ((blocks + 1.0) / (blocks - 1.0)).sqrt(), freedom)
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use crate::deployments::{MEANING, side_by_side};
 use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
-use crate::latencies::Phase;
-use crate::measurements::Invariant;
+use crate::measurements::{Invariant, RunKind};
 use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Report, Source};
 use crate::rolls::ArmTag;
 use crate::words::{count, percent, seconds, time};
@@ -54,19 +53,28 @@ pub(crate) fn aims(out: &mut String, report: &Report) {
     if report.aims.is_empty() {
         return;
     }
-    heading(
-        out,
-        "Aims",
-        "Judged on the fault phase. A failed request misses every bound on time. An aim holds where the whole interval keeps the bound; the interval goes by blocks of 5 s and is about these seconds. Implied aims are there unless the experiment says otherwise.",
+    let of = match report.experiment.kind {
+        RunKind::Experiment => "fault",
+        RunKind::Load => "measured",
+    };
+    let lead = format!(
+        "Judged on the {of} phase. A failed request misses every bound on time. An aim holds where the whole interval keeps the bound; the interval goes by blocks of 5 s and is about these seconds. Implied aims are there unless the file says otherwise."
     );
+    heading(out, "Aims", &lead);
+    let mut headings = vec!["Of", "Asked", "Whose requests", "Found", "95 % interval", "Answer", "In the baseline"];
+    if report.experiment.kind == RunKind::Load {
+        headings.pop();
+    }
     table(
         out,
-        &["Of", "Asked", "Whose requests", "Found", "95 % interval", "Answer", "In the baseline"],
+        &headings,
         report.aims.iter().map(|aim| {
             let asked = with_note(escape(&aim.asked), if aim.source == Source::Implied { "implied" } else { "" });
             let [of, found, interval] = [&aim.expectation.of, &aim.found, &aim.interval].map(|text| escape(text));
             let before = aim.baseline.map_or_else(|| NONE.to_owned(), answer);
-            vec![of, asked, aim.whose(), found, interval, with_note(answer(aim.answer), &aim.why), before]
+            let mut cells = vec![of, asked, aim.whose(), found, interval, with_note(answer(aim.answer), &aim.why), before];
+            cells.truncate(headings.len());
+            cells
         }),
     );
 }
@@ -240,15 +248,6 @@ const fn arm(arm: ArmTag) -> &'static str {
     }
 }
 
-const fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::WarmUp => "warm-up",
-        Phase::Baseline => "baseline",
-        Phase::Fault => "fault",
-        Phase::Recovery => "recovery",
-    }
-}
-
 /// Each endpoint by phase and arm.
 pub(crate) fn endpoints(out: &mut String, report: &Report) {
     if report.endpoints.is_empty() {
@@ -263,25 +262,26 @@ pub(crate) fn endpoints(out: &mut String, report: &Report) {
         let text = quantile_us(quantile.us);
         if quantile.needs > 0 { with_note(format!("({text})"), &format!("needs {} more", count(quantile.needs))) } else { text }
     };
+    let whose = |of| if report.experiment.kind == RunKind::Load { "all" } else { arm(of) };
     let row = |row: &EndpointRow| {
         let errors = row.errors_interval.map_or(String::new(), |i| format!("{} to {}", percent(i.low), percent(i.high)));
         let p99 = row.p99_interval.map_or_else(String::new, |i| format!("{} to {}", time(i.low), time(i.high)));
         let mut cells = vec![
             escape(&row.endpoint),
-            phase(row.phase).to_owned(),
-            arm(row.arm).to_owned(),
+            report.experiment.kind.phase(row.phase).to_owned(),
+            whose(row.arm).to_owned(),
             count(row.requests),
             count(row.cold),
             with_note(count(row.errors), &errors),
         ];
-        cells.extend(row.quantiles.iter().map(cell));
-        if let Some(last) = cells.last_mut() {
-            *last = with_note(std::mem::take(last), &p99);
-        }
+        cells.extend(row.quantiles.iter().map(|quantile| {
+            let note = if quantile.at == "p99" { p99.as_str() } else { "" };
+            with_note(cell(quantile), note)
+        }));
         cells.push(row.longest_us.map_or_else(|| NONE.to_owned(), |us| time(us as f64)));
         cells
     };
-    let headings = ["Endpoint", "Phase", "Requests", "#n", "#Cold starts", "#Errors", "#p50", "#p90", "#p99", "#Longest"];
+    let headings = ["Endpoint", "Phase", "Requests", "#n", "#Cold starts", "#Errors", "#p50", "#p90", "#p99", "#p99.9", "#Longest"];
     table(out, &headings, report.endpoints.iter().map(row));
 }
 
@@ -352,10 +352,13 @@ pub(crate) fn health(out: &mut String, report: &Report) {
         count(platform.throttled),
         count(platform.ended_badly)
     );
-    let rows = [
+    let mut rows = vec![
         vec!["The books balance".to_owned(), sent, said(report.discrepancies.first().map(String::as_str))],
         vec!["The load generator kept up".to_owned(), load, said(report.generator_trouble.as_deref())],
         vec!["The machine was not the bottleneck".to_owned(), machine, said(report.platform_trouble.as_deref())],
     ];
+    if report.experiment.kind == RunKind::Load {
+        rows.truncate(2);
+    }
     table(out, &["", "Measured", "Answer"], rows.into_iter());
 }

@@ -11,7 +11,7 @@ use crate::aims;
 use crate::expectation::{AimArm, Bound, Expectation, Starts};
 use crate::intervals::exact_share;
 use crate::latencies::{Latencies, Phase, Tag};
-use crate::measurements::{Experiment, Measurements};
+use crate::measurements::{Experiment, Measurements, RunKind};
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
 
@@ -114,7 +114,9 @@ pub fn without_faults(of: &str, asked: &Asked<'_>, phase: Phase) -> Option<Start
 /// The share of `requests` of the endpoint that may fail without a fault; `None` for less than two.
 /// Of few requests many may have failed in the baseline: that allows no more than it may.
 pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
-    let in_baseline = |tag: &Tag| tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
+    // Load alone has nothing to compare itself with.
+    let has_baseline = measured.experiment.kind == RunKind::Experiment;
+    let in_baseline = |tag: &Tag| has_baseline && tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
     let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
     let share = (failed as f64 / all.max(1) as f64).min(BASELINE);
     let bound = share + (1.0 - share) * margin(requests);
@@ -130,13 +132,16 @@ pub fn margin(requests: u64) -> f64 {
 
 fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {
     let errors = errors(&measured.experiment.faults);
-    let under_fault = |tag: &Tag| tag.phase == Phase::Fault && tag.endpoint == of && tag.ended();
-    let is_only = measured.latencies.count(under_fault) == 1;
+    let judged = measured.judged();
+    let counts = |tag: &Tag| tag.phase == judged && tag.endpoint == of && tag.ended();
+    let is_only = measured.latencies.count(counts) == 1;
     let aim = |(arm, starts): (AimArm, Starts)| {
-        let requests = measured.latencies.count(|tag| under_fault(tag) && arm.has(tag, errors) && starts.has(tag.cold));
+        let requests = measured.latencies.count(|tag| counts(tag) && arm.has(tag, errors) && starts.has(tag.cold));
         let only = (is_only && requests == 1).then_some(ONLY);
         let share = Share::try_from(bound(measured, of, requests).or(only)?).ok()?;
+        // Without faults all requests are alike.
+        let arm = if measured.experiment.kind == RunKind::Load { AimArm::All } else { arm };
         Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), starts })
     };
-    rest(of, &Asked::of(measured), Phase::Fault).into_iter().filter_map(aim).collect()
+    rest(of, &Asked::of(measured), judged).into_iter().filter_map(aim).collect()
 }

@@ -3,6 +3,8 @@
 
 pub mod aims;
 pub mod baseline;
+pub mod between;
+mod between_md;
 pub mod charts;
 pub mod compare;
 pub mod counts;
@@ -12,12 +14,14 @@ pub mod dispositions;
 pub mod distributions;
 pub mod expectation;
 pub mod formats;
+pub mod history;
 mod html_tables;
 pub mod implied;
 pub mod interference;
 pub mod intervals;
 mod judge;
 pub mod latencies;
+pub mod load_table;
 mod machine;
 pub mod measurements;
 pub mod misses;

@@ -1,5 +1,6 @@
 //! Everything the engine measured, without conclusions: the input of the verdict.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use faults::Fault;
@@ -25,6 +26,8 @@ pub struct Measurements {
     pub service_times: Latencies,
     /// The generator's counts.
     pub books: Books,
+    /// How the requests ended.
+    pub endings: Endings,
     /// The outcomes of everything that arrived without HTTP: mails, sign-ins' records, expiries.
     pub dispositions: Vec<Dispositions>,
     /// Deployments of one API to compare; empty unless there are several.
@@ -50,9 +53,46 @@ pub struct Measurements {
     pub notes: Vec<String>,
 }
 
+impl Measurements {
+    /// The phase on which aims are judged.
+    pub const fn judged(&self) -> Phase {
+        match self.experiment.kind {
+            RunKind::Experiment => Phase::Fault,
+            RunKind::Load => Phase::Baseline,
+        }
+    }
+}
+
+/// What a run is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// Load with faults, judged under fault.
+    #[default]
+    Experiment,
+    /// Load alone: it ends after its baseline, on which it is judged.
+    Load,
+}
+
+impl RunKind {
+    /// The name of a phase; load alone has one that is recorded.
+    pub const fn phase(self, phase: Phase) -> &'static str {
+        match (phase, self) {
+            (Phase::WarmUp, _) => "warm-up",
+            (Phase::Baseline, Self::Experiment) => "baseline",
+            (Phase::Baseline, Self::Load) => "measured",
+            (Phase::Fault, _) => "fault",
+            (Phase::Recovery, _) => "recovery",
+        }
+    }
+}
+
 /// The experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
+    /// Whether it is an experiment or load alone.
+    #[serde(default)]
+    pub kind: RunKind,
     /// The file's name without `.toml`.
     pub name: String,
     /// Its question.
@@ -131,6 +171,21 @@ pub struct Books {
     pub timed_out: u64,
     /// Cancelled by the end of the run.
     pub cancelled: u64,
+}
+
+/// How the requests of the recorded phases ended, in more detail than the books.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endings {
+    /// Whole answers by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Answered, but with a status or a body that the request does not call right.
+    pub unexpected: u64,
+    /// No connection could be made.
+    pub no_connection: u64,
+    /// The connection ended before the answer was whole.
+    pub cut_off: u64,
+    /// No whole answer in time.
+    pub timed_out: u64,
 }
 
 /// The counts of one fault.

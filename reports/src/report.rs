@@ -8,7 +8,7 @@ use crate::dispositions::Dispositions;
 use crate::expectation::{AimArm, Expectation, Starts};
 use crate::intervals::Interval;
 use crate::latencies::Phase;
-use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
+use crate::measurements::{Books, End, Endings, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
 use crate::reached::Reached;
 use crate::rolls::ArmTag;
 use crate::verdict::Verdict;
@@ -59,6 +59,9 @@ pub struct Report {
     pub recoveries: Vec<Recovered>,
     /// The generator's counts.
     pub books: Books,
+    /// How the requests ended.
+    #[serde(default)]
+    pub endings: Endings,
     /// The outcomes of everything that arrived without HTTP.
     #[serde(default)]
     pub dispositions: Vec<Dispositions>,
@@ -176,7 +179,7 @@ pub struct EndpointRow {
     pub errors_interval: Option<Interval>,
     /// How many of them waited for a new environment.
     pub cold: u64,
-    /// p50, p90 and p99, with failures as the slowest.
+    /// p50, p90, p99 and p99.9, with failures as the slowest.
     pub quantiles: Vec<Quantile>,
     /// The longest time of an answer or a failure, in microseconds.
     pub longest_us: Option<u64>,

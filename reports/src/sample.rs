@@ -9,7 +9,8 @@ use crate::dispositions::{Dispositions, Row};
 use crate::expectation::{Bound, Expectation, Starts};
 use crate::latencies::{Latencies, Outcome, Phase, Tag};
 use crate::measurements::{
-    Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
+    Books, Deployment, End, Endings, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
+    Route, RunKind,
 };
 use crate::rolls::{ArmTag, Rolls};
 
@@ -61,6 +62,7 @@ fn experiment() -> Experiment {
         "kind":{"latency":{"at":"before","time":"300ms","jitter":{"lognormal":0.2}}}}"#;
     let aim = |of: &str, bound| Expectation { of: of.into(), bound, arm: None, starts: Starts::All };
     Experiment {
+        kind: RunKind::Experiment,
         name: "slow-authorizer".into(),
         question: "Do appointments stay readable while the authorizer is slow?".into(),
         seed: 7,
@@ -121,6 +123,7 @@ fn run(slowness: f64) -> Measurements {
         latencies,
         service_times,
         books,
+        endings: Endings::default(),
         dispositions: vec![Dispositions {
             of: "mails".into(),
             taken: 1_800,

@@ -1,19 +1,24 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
-use crate::measurements::{Books, End, Invariant};
+use crate::measurements::{Books, End, Invariant, RunKind};
 use crate::report::{Report, Source};
 use crate::words::count;
 
 /// Every aim and rule held.
 pub fn held(report: &Report) -> String {
     let has_aim = report.aims.iter().any(|aim| aim.source == Source::Experiment);
-    let what = if has_aim {
-        "Every aim and every rule that was exercised held".to_owned()
-    } else {
-        let Books { answered, sent, .. } = report.books;
-        format!("{} of {} requests were served and every rule that was exercised held", count(answered), count(sent))
+    let is_alone = report.experiment.kind == RunKind::Load;
+    let Books { answered, sent, .. } = report.books;
+    let served = || format!("{} of {} requests were served", count(answered), count(sent));
+    let what = match (has_aim, is_alone) {
+        (true, true) => "Every aim held".to_owned(),
+        (false, true) => served(),
+        (true, false) => "Every aim and every rule that was exercised held".to_owned(),
+        (false, false) => format!("{} and every rule that was exercised held", served()),
     };
-    let faults = if report.experiment.faults.is_empty() {
+    let faults = if is_alone {
+        ".".to_owned()
+    } else if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
     } else {
         let eligible: u64 = report.injections.iter().map(|row| row.books.eligible).sum();
@@ -36,6 +41,9 @@ pub fn broken(report: &Report, first: &str, more: usize) -> String {
 /// The baseline was broken.
 pub fn broken_baseline(report: &Report) -> String {
     let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
+    if report.experiment.kind == RunKind::Load {
+        return format!("The system broke: in the measured phase {first}.");
+    }
     let struck = match report.end {
         End::BrokenBaseline => " So nothing was struck.",
         _ if report.struck > 0 => " It was struck all the same.",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{QUANTILES, compare};
+use crate::compare::compare;
 use crate::counts::{Counts, lowest_equivalent};
 use crate::intervals::{Interval, exact_share, holm, order_statistic, samples_needed};
 use crate::latencies::{LONGEST_US, Latencies, Phase, Tag, is_failure, sum};
@@ -13,6 +13,8 @@ use crate::rolls::{ArmTag, FaultSet};
 
 /// Names of [`QUANTILES`].
 pub const NAMES: [&str; 3] = ["p50", "p90", "p99"];
+/// The quantiles of an endpoint, with their names.
+pub const SHOWN: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 /// The significance level of the method's check. It is made in every possible run, and a false
 /// alarm costs a verdict: one run in a thousand.
 const METHOD_ALPHA: f64 = 0.001;
@@ -24,7 +26,7 @@ pub fn span(phases: &[PhaseSpan], phase: Phase) -> Option<PhaseSpan> {
 
 /// Pairs of a tag, with every failure as the longest latency: a request that was not served would
 /// have waited for ever.
-fn as_served(tag: &Tag, pairs: &[(u32, u32)]) -> Vec<(u32, u64)> {
+pub(crate) fn as_served(tag: &Tag, pairs: &[(u32, u32)]) -> Vec<(u32, u64)> {
     if tag.is_error() {
         vec![(lowest_equivalent(LONGEST_US as u32), sum(pairs))]
     } else {
@@ -77,7 +79,7 @@ fn endpoint_row(measured: &Measurements, endpoint: String, phase: Phase, arm: Ar
         errors: cell.errors,
         errors_interval: exact_share(cell.errors, counts.total()).map(short_interval),
         cold: cell.cold,
-        quantiles: NAMES.into_iter().zip(QUANTILES).map(quantile).collect(),
+        quantiles: SHOWN.into_iter().map(quantile).collect(),
         longest_us: cell.longest,
         p99_interval: order_statistic(&counts, 0.99, clustering).filter(|interval| !is_failure(interval.high as u64)),
         endpoint,
@@ -213,7 +215,7 @@ mod tests {
     fn a_quantile_of_too_few_requests_names_how_many_it_needs() {
         let rows = endpoints(&with(35, 400, 6));
         let needs = |arm| rows.iter().find(|row| row.arm == arm).unwrap().quantiles.iter().map(|one| one.needs).collect::<Vec<_>>();
-        assert_eq!((needs(ArmTag::Treatment), needs(ArmTag::Control)), (vec![0, 1, 333], vec![0, 0, 0]));
+        assert_eq!((needs(ArmTag::Treatment), needs(ArmTag::Control)), (vec![0, 1, 333, 3_653], vec![0, 0, 0, 3_288]));
         let text = serde_json::to_string(&rows).unwrap();
         assert!(text.contains(r#""at":"p99","us":20"#) && text.contains(r#""needs":333"#), "{text}");
     }

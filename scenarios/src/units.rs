@@ -24,16 +24,46 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate; write arrivals a second, such as `40/s`, or a minute, such as `90/m`");
-        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
-        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-        let rate = match unit.trim() {
-            "s" => number,
-            "m" => number / 60.0,
-            _ => return Err(wrong()),
-        };
-        if rate.is_finite() && rate > 0.0 { Ok(Self(rate)) } else { Err(wrong()) }
+        a_second(text).filter(|rate| *rate > 0.0).map(Self).ok_or_else(|| not_a_rate(text))
     }
+}
+
+/// Arrivals a second at some moment, which may be `"0/s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "Found")]
+#[schemars(with = "String")]
+pub struct Level(pub f64);
+
+impl TryFrom<Found> for Level {
+    type Error = String;
+
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a rate", "40/s", |number| format!("{number}/s"))
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        a_second(text).map(Self).ok_or_else(|| not_a_rate(text))
+    }
+}
+
+/// A rate in arrivals a second, 0 or more.
+fn a_second(text: &str) -> Option<f64> {
+    let (number, unit) = text.split_once('/')?;
+    let number: f64 = number.trim().parse().ok()?;
+    let rate = match unit.trim() {
+        "s" => number,
+        "m" => number / 60.0,
+        _ => return None,
+    };
+    (rate.is_finite() && rate >= 0.0).then_some(rate)
+}
+
+fn not_a_rate(text: &str) -> String {
+    format!("`{text}` is not a rate; write arrivals a second, such as `40/s`, or a minute, such as `90/m`")
 }
 
 /// Bytes, written `"64KiB"` or `"40MiB"`.

@@ -8,6 +8,7 @@ use exports::alarms::{Alarm, Metric};
 use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 use load::Endpoint;
+use reports::measurements::RunKind;
 
 use super::super::deployed::{Deployed, NamedStack, OnAws};
 use super::super::file::{Aws, DeployedFunction, File, StopAlarm};
@@ -84,17 +85,26 @@ impl Check<'_> {
         }
     }
 
-    /// Without functions on AWS, requests may go only to a server on this machine.
+    /// Without functions on AWS, what an experiment sends may go only to a server on this machine.
     fn requests_alone(&mut self, file: &File) {
         // A section that could not be read may have named the functions.
-        let Some(first) = file.load.requests.first().filter(|_| self.has_form) else { return };
-        if !file.systems.is_empty() {
-            return self
-                .complain(first.span(), "`requests` go with `[aws]`, or without `systems` to an address of this machine; remove one");
+        if !self.has_form || self.kind == RunKind::Load {
+            return;
         }
-        for url in file.load.requests.iter().map(|load| &load.get_ref().url) {
+        let requests = || file.load.requests.iter().map(|load| ("`requests` go", load.span(), &load.get_ref().url));
+        let journeys = || file.journey.iter().filter_map(|journey| Some(("a `url` goes", journey.span(), journey.get_ref().url.as_ref()?)));
+        if !file.systems.is_empty() {
+            for (what, span, _) in requests().take(1).chain(journeys().take(1)) {
+                self.complain(span, format!("{what} with `[aws]`, or without `systems` to an address of this machine; remove one"));
+            }
+            return;
+        }
+        for (_, _, url) in requests().chain(journeys()) {
             if url.get_ref().parse::<Endpoint>().is_ok_and(|endpoint| !endpoint.is_loopback()) {
-                let what = format!("`{}` is not on this machine; requests to functions on AWS need `[aws]`", url.get_ref());
+                let what = format!(
+                    "`{}` is not on this machine; requests to functions on AWS need `[aws]`, and `brownout load` sends load alone anywhere",
+                    url.get_ref()
+                );
                 self.complain(url.span(), what);
             }
         }
@@ -189,6 +199,27 @@ mod tests {
         assert_eq!(experiment.complaints(), []);
         assert_eq!(experiment.functions[0].name(), "orders");
         assert_eq!(plan.load.journeys.len(), 2);
+    }
+
+    #[test]
+    fn what_an_experiment_sends_stays_on_this_machine_whether_a_request_or_a_journey() {
+        let experiment = |more: &str, load: &str| check("x", &format!("question = \"?\"\n{more}\n{load}"));
+        let request = |url: &str| format!("[[load.requests]]\nof = \"shop GET /\"\nurl = \"{url}\"\nrate = \"9/s\"\n");
+        let journey = |url: &str| {
+            format!("[[journey]]\nname = \"buy\"\nurl = \"{url}\"\nrate = \"9/s\"\n[[journey.request]]\nname = \"a\"\nget = \"/\"\n")
+        };
+        for load in [&request, &journey] as [&dyn Fn(&str) -> String; 2] {
+            for here in ["http://127.0.0.1:3000/", "http://localhost:3000/", "http://[::1]:3000/", "http://[::1]/"] {
+                assert!(experiment("", &load(here)).is_ok(), "{here}: {:?}", experiment("", &load(here)));
+            }
+            for elsewhere in ["https://shop.example.com/", "http://10.0.0.1:3000/", "http://127.0.0.1.example.com/"] {
+                let wrong = experiment("", &load(elsewhere)).unwrap_err();
+                assert!(wrong.len() == 1 && wrong[0].what.contains("is not on this machine"), "{elsewhere}: {wrong:?}");
+            }
+            let beside = "systems = [\"clinic\"]\n[load]\nclinic = { rate = \"9/s\" }";
+            let wrong = experiment(beside, &load("http://127.0.0.1:3000/")).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].what.contains("or without `systems` to an address of this machine"), "{wrong:?}");
+        }
     }
 
     #[test]

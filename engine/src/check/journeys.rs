@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use load::Endpoint;
+use load::{Endpoint, Timeline};
 use scenarios::journeys::{Body, Expected, Journey, Json, Keep, Retry, Step, Text, To, ToldOf};
 use serde_json::Value;
 use toml::Spanned;
@@ -15,6 +15,7 @@ use toml::Spanned;
 use super::super::file::journey::{JourneyEntry, RequestEntry};
 use super::super::file::{self, File};
 use super::super::own_stack::OwnStack;
+use super::shape::Arriving;
 use super::{Check, kept, list};
 use crate::nearest::there_are;
 
@@ -28,8 +29,8 @@ type Rows = Vec<BTreeMap<String, String>>;
 
 impl Check<'_> {
     /// Everything that the file's own requests send.
-    pub(super) fn journeys(&mut self, file: &File, own: Option<&OwnStack>) -> Vec<Journey> {
-        let single: Vec<_> = file.load.requests.iter().filter_map(|load| self.request(load, own)).collect();
+    pub(super) fn journeys(&mut self, file: &File, own: Option<&OwnStack>, timeline: Timeline) -> Vec<Journey> {
+        let single: Vec<_> = file.load.requests.iter().filter_map(|load| self.request(load, own, timeline)).collect();
         let mut names = BTreeSet::new();
         for entry in &file.journey {
             let name = &entry.get_ref().name;
@@ -37,15 +38,15 @@ impl Check<'_> {
                 self.complain(name.span(), format!("two journeys are called `{}`", name.get_ref()));
             }
         }
-        let journeys = file.journey.iter().filter_map(|entry| self.journey(entry, own));
+        let journeys = file.journey.iter().filter_map(|entry| self.journey(entry, own, timeline));
         let journeys: Vec<_> = journeys.collect();
         single.into_iter().chain(journeys).collect()
     }
 
     /// One request again and again: a journey of one step.
-    fn request(&mut self, spanned: &Spanned<file::RequestLoad>, own: Option<&OwnStack>) -> Option<Journey> {
+    fn request(&mut self, spanned: &Spanned<file::RequestLoad>, own: Option<&OwnStack>, timeline: Timeline) -> Option<Journey> {
         let load = spanned.get_ref();
-        self.rate(spanned.span(), load.rate.0);
+        let arriving = self.arriving(spanned.span(), load.rate, &load.stages, timeline);
         let of = load.of.get_ref();
         let parts = of.split_once(' ').filter(|(word, rest)| !word.is_empty() && !rest.trim().is_empty());
         if parts.is_none() {
@@ -55,7 +56,9 @@ impl Check<'_> {
             );
         }
         self.statuses(spanned.span(), &load.statuses, "statuses");
-        let headers = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect::<Vec<_>>();
+        let mut headers: Vec<_> = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect();
+        let more = self.headers;
+        headers.extend(more.iter().filter_map(|(name, value)| self.literal_header(spanned.span(), name, value)));
         let url = load.url.get_ref();
         let (to, path) = match own.filter(|_| url.starts_with('/')) {
             Some(own) => (self.api(load.api.as_ref(), load.url.span(), own)?, url.clone()),
@@ -78,32 +81,52 @@ impl Check<'_> {
             told: ToldOf::default(),
         };
         let name = parts.map_or("requests", |(word, _)| kept(word));
-        Some(Journey { name, rate: load.rate.0, to, rows: Arc::default(), steps: vec![step] })
+        let Arriving { rate, times } = arriving?;
+        Some(Journey { name, rate, times, to, rows: Arc::default(), steps: vec![step] })
     }
 
-    fn journey(&mut self, spanned: &Spanned<JourneyEntry>, own: Option<&OwnStack>) -> Option<Journey> {
+    fn journey(&mut self, spanned: &Spanned<JourneyEntry>, own: Option<&OwnStack>, timeline: Timeline) -> Option<Journey> {
         let entry = spanned.get_ref();
         let name = entry.name.get_ref();
-        self.rate(spanned.span(), entry.rate.0);
         self.word(&entry.name);
-        if entry.request.is_empty() {
-            self.missing(spanned.span(), &format!("`{name}` has no request; add `[[journey.request]]`"));
-        }
         let rows = entry.data.as_ref().map(|data| self.rows(data)).unwrap_or_default();
         let mut known: BTreeSet<String> = rows.iter().flat_map(BTreeMap::keys).cloned().collect();
         let to = match (&entry.url, own) {
-            (Some(url), _) => self.endpoint_at(url).map(To::Elsewhere),
+            (Some(url), _) => self.origin_at(url),
             (None, Some(own)) => self.api(entry.api.as_ref(), entry.name.span(), own),
             (None, None) => {
                 self.missing(spanned.span(), "a journey needs `[stack] template` or a `url`");
                 None
             }
         };
-        let steps: Vec<_> = entry.request.iter().filter_map(|request| self.step(name, request, &mut known)).collect();
-        Some(Journey { name: kept(name), rate: entry.rate.0, to: to?, rows: Arc::new(rows), steps })
+        let base = if let Some(To::Elsewhere(endpoint)) = &to { endpoint.path.trim_end_matches('/') } else { "" };
+        let (Arriving { rate, times }, steps) = match &entry.replay {
+            Some(log) => self.replay(spanned, log, base, timeline)?,
+            None => {
+                self.needs_a_log(spanned);
+                if entry.request.is_empty() {
+                    self.missing(spanned.span(), &format!("`{name}` has no request; add `[[journey.request]]`"));
+                }
+                let arriving = self.arriving(spanned.span(), entry.rate, &entry.stages, timeline);
+                let steps = entry.request.iter().filter_map(|request| self.step(name, base, request, &mut known)).collect();
+                (arriving?, steps)
+            }
+        };
+        Some(Journey { name: kept(name), rate, times, to: to?, rows: Arc::new(rows), steps })
     }
 
-    fn step(&mut self, journey: &str, spanned: &Spanned<RequestEntry>, known: &mut BTreeSet<String>) -> Option<Step> {
+    /// What only a log needs has no effect without one.
+    fn needs_a_log(&mut self, spanned: &Spanned<JourneyEntry>) {
+        let entry = spanned.get_ref();
+        let keys = [("speed", entry.speed.is_some()), ("methods", !entry.methods.is_empty()), ("headers", !entry.headers.is_empty())];
+        for (key, _) in keys.into_iter().filter(|(_, is_there)| *is_there) {
+            let where_else = if key == "headers" { "; a request has `headers` of its own" } else { "" };
+            self.complain(spanned.span(), format!("`{key}` goes with `replay`, and this journey has none{where_else}"));
+        }
+    }
+
+    /// `base` comes before its path.
+    fn step(&mut self, journey: &str, base: &str, spanned: &Spanned<RequestEntry>, known: &mut BTreeSet<String>) -> Option<Step> {
         let (entry, span) = (spanned.get_ref(), spanned.span());
         self.word(&entry.name);
         let of = format!("{journey} {}", entry.name.get_ref());
@@ -116,7 +139,7 @@ impl Check<'_> {
         if !path.starts_with('/') {
             self.complain(span.clone(), format!("the path `{path}` does not begin with `/`"));
         }
-        let path = self.text(&span, path, known)?;
+        let path = self.text(&span, &format!("{base}{path}"), known)?;
         let mut headers = Vec::new();
         for (name, value) in &entry.headers {
             self.header(span.clone(), name, "");
@@ -224,6 +247,18 @@ impl Check<'_> {
 
     fn endpoint_at(&mut self, url: &Spanned<String>) -> Option<Endpoint> {
         url.get_ref().parse().map_err(|what: String| self.complain(url.span(), what)).ok()
+    }
+
+    /// An address to which paths are added.
+    fn origin_at(&mut self, url: &Spanned<String>) -> Option<To> {
+        let endpoint = self.endpoint_at(url)?;
+        if endpoint.path.contains('?') {
+            self.complain(
+                url.span(),
+                format!("`{}` has a query, and paths are added to it; give the query to the requests", url.get_ref()),
+            );
+        }
+        Some(To::Elsewhere(endpoint))
     }
 
     /// The API of the template that answers.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use ::load::Timeline;
 use run_folder::Compressed;
 use scenarios::systems::System;
 use scenarios::traffic::Load;
@@ -13,7 +14,7 @@ use super::super::own_stack::OwnStack;
 use super::Check;
 
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
-const HIGHEST_RATE: f64 = 50_000.0;
+pub(super) const HIGHEST_RATE: f64 = 50_000.0;
 
 /// Below this, the smallest number of users is always enough. Above `LONGEST_JOURNEY`, every
 /// request would have timed out.
@@ -24,7 +25,7 @@ const LONGEST_JOURNEY: Duration = Duration::from_secs(600);
 const FASTEST_QUEUES: u32 = 10_000;
 
 impl Check<'_> {
-    pub(super) fn load(&mut self, file: &File, systems: &[System], own: Option<&OwnStack>) -> Load {
+    pub(super) fn load(&mut self, file: &File, systems: &[System], own: Option<&OwnStack>, timeline: Timeline) -> Load {
         let loads = file.load.systems();
         for system in System::ALL {
             let place = loads.iter().find(|(_, load)| load.system().name() == system.name()).map(|(place, _)| place.clone());
@@ -34,7 +35,8 @@ impl Check<'_> {
             self.rate(place.clone(), load.rate());
             load.check().into_iter().for_each(|what| self.complain(place.clone(), what));
         }
-        Load { systems: loads.into_iter().map(|(_, load)| load).collect(), journeys: self.journeys(file, own), ..Load::default() }
+        let systems = loads.into_iter().map(|(_, load)| load).collect();
+        Load { systems, journeys: self.journeys(file, own, timeline), ..Load::default() }
     }
 
     pub(super) fn longest_journey(&mut self, file: &File) -> Option<Duration> {
@@ -68,13 +70,18 @@ impl Check<'_> {
                 }
             },
         };
+        self.literal_header(span, name, &value)
+    }
+
+    /// The same, with the value as it is.
+    pub(super) fn literal_header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let ours = ["host", "x-amzn-trace-id", "content-length"].iter().any(|ours| name.eq_ignore_ascii_case(ours));
         if name.is_empty() || !name.bytes().all(token) || ours || !value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b)) {
             self.complain(span, format!("the header `{name}` cannot be sent: brownout sets it, or its name or value is invalid in HTTP"));
             return None;
         }
-        Some((super::kept(name), value))
+        Some((super::kept(name), value.to_owned()))
     }
 
     pub(super) fn rate(&mut self, span: Range<usize>, rate: f64) {

@@ -1,6 +1,7 @@
 //! Turns a file as written into a checked plan: finds everything that can be known before anything
 //! is touched, and reports all of it at once.
 
+mod alone;
 mod aws;
 pub mod faults;
 mod journeys;
@@ -8,7 +9,9 @@ mod load;
 mod own_stack;
 pub mod power;
 mod reach;
+mod replay;
 mod rules;
+mod shape;
 mod wanted;
 
 use std::ops::Range;
@@ -17,6 +20,7 @@ use std::time::Duration;
 
 use ::faults::Lease;
 use ::load::{Arrivals, Timeline};
+use reports::measurements::RunKind;
 use reports::{AimArm, Bound, Expectation, Starts};
 use scenarios::systems::{self, Setup, System};
 use toml::Spanned;
@@ -62,9 +66,40 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 /// # Errors
 /// As [`check`].
 pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
+    checked(RunKind::Experiment, folder, name, text, &[])
+}
+
+/// Checks a file of load alone, in a folder, at which the paths in it begin.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_load_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
+    checked(RunKind::Load, folder, name, text, &[])
+}
+
+/// Checks load alone, all of whose requests have more headers: what is secret is in no text.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_load_with(name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
+    checked(RunKind::Load, Path::new("."), name, text, headers)
+}
+
+fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
     let reading = file::read(text);
-    let mut check = Check { has_form: reading.wrong.is_empty(), wrong: reading.wrong, text, folder, not_among: Vec::new() };
-    let plan = reading.file.map(|file| check.plan(name, &file));
+    let has_form = reading.wrong.is_empty();
+    let mut check = Check {
+        kind,
+        has_form,
+        wrong: reading.wrong,
+        text,
+        folder,
+        headers,
+        not_among: Vec::new(),
+        recorded: Vec::new(),
+        notices: Vec::new(),
+    };
+    let plan = reading.file.and_then(|file| check.is_of_its_kind(&file).then(|| check.plan(name, &file)));
     check.wrong.sort_by_key(|wrong| wrong.span.start);
     check.wrong.dedup();
     match plan {
@@ -74,15 +109,22 @@ pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong
 }
 
 struct Check<'a> {
+    kind: RunKind,
     wrong: Vec<Wrong>,
     text: &'a str,
     /// Where the experiment's file is.
     folder: &'a Path,
+    /// Headers of all single requests, beside those of the text.
+    headers: &'a [(String, String)],
     /// Whether all of the text could be read; otherwise something that seems to be missing may just
     /// not have been read.
     has_form: bool,
     /// The systems that were already reported as not among the `systems`.
     not_among: Vec<System>,
+    /// The endpoints that come from access logs.
+    recorded: Vec<String>,
+    /// What is no mistake, and should be known before the start.
+    notices: Vec<String>,
 }
 
 /// What faults can strike and aims can refer to.
@@ -120,7 +162,7 @@ impl Check<'_> {
     }
 
     fn plan(&mut self, name: &str, file: &File) -> Plan {
-        if file.question.as_ref().is_none_or(|q| q.get_ref().trim().is_empty()) {
+        if self.kind == RunKind::Experiment && file.question.as_ref().is_none_or(|q| q.get_ref().trim().is_empty()) {
             self.missing(0..0, "`question` is missing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
@@ -135,12 +177,16 @@ impl Check<'_> {
             (None, _) => Ground::Unread,
         };
         let (faults, windows) = self.faults(file, &ground);
-        let timeline = self.timeline(file);
-        let mut load = self.load(file, &systems, own.as_ref());
+        let timeline = match self.kind {
+            RunKind::Experiment => self.timeline(file),
+            RunKind::Load => self.timeline_alone(file),
+        };
+        let mut load = self.load(file, &systems, own.as_ref(), timeline);
         self.rules(file, &mut load, own.as_ref(), (!faults.is_empty()).then(|| timeline.strike_at()));
         let plan = Plan {
             name: name.to_owned(),
-            question: file.question.as_ref().map(|q| q.get_ref().clone()).unwrap_or_default(),
+            kind: self.kind,
+            question: file.question.as_ref().map_or_else(|| alone::question(name), |q| q.get_ref().clone()),
             text: self.text.to_owned(),
             seed: file.seed,
             timeline,
@@ -167,14 +213,20 @@ impl Check<'_> {
             own,
             deployed,
             stack: self.named_stack(file, how),
+            notices: Vec::new(),
         };
         self.would_be_refused(aws::section(file), &plan);
         self.reach(file, &plan);
-        plan
+        Plan { notices: std::mem::take(&mut self.notices), ..plan }
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {
-        if file.systems.is_empty() && file.aws.is_none() && !file.sends_requests() && file.stack.template.is_none() {
+        if self.kind == RunKind::Experiment
+            && file.systems.is_empty()
+            && file.aws.is_none()
+            && !file.sends_requests()
+            && file.stack.template.is_none()
+        {
             self.missing(0..0, "no system is named; write for example `systems = [\"clinic\"]`");
         }
         let mut systems = Vec::new();
@@ -199,7 +251,7 @@ impl Check<'_> {
             baseline: phases.baseline.get_ref().duration(),
             arming: ARMING,
             fault: phases.fault.get_ref().duration(),
-            recovery: phases.recovery.duration(),
+            recovery: phases.recovery.get_ref().duration(),
         }
     }
 
@@ -242,7 +294,7 @@ impl Check<'_> {
     /// Looks for an endpoint, and reports one that does not exist.
     fn endpoint(&mut self, of: &Spanned<String>, file: &File, ground: &Ground<'_>) {
         let name = of.get_ref().as_str();
-        let names = file.requested();
+        let names: Vec<String> = file.requested().into_iter().chain(self.recorded.clone()).collect();
         let requested = || names.iter().map(String::as_str);
         let known = endpoints().find(|(known, ..)| *known == name).map(|(_, system, _)| system);
         let systems = match ground {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use faults::time::Time;
 use reports::aims::FEWEST_STRUCK;
 use reports::intervals::samples_needed;
+use reports::measurements::RunKind;
 use reports::recovery::{FEWEST, WINDOW_S};
 use reports::{AimArm, Bound, Expectation};
 
@@ -16,9 +17,11 @@ use super::reach::{a_second, faults_about};
 /// have a chance of 2.5 %.
 const CHANCE: f64 = 0.025;
 
-/// The notices about aims that this run can break but not hold, one line each.
+/// What should be known before the start, and the aims that this run can break but not hold, one line
+/// each.
 pub fn notices(plan: &Plan) -> Vec<String> {
-    plan.expectations.iter().filter_map(|aim| notice(plan, aim, arm_share(plan, aim))).collect()
+    let of_aims = plan.expectations.iter().filter_map(|aim| notice(plan, aim, arm_share(plan, aim)));
+    plan.notices.iter().cloned().chain(of_aims).collect()
 }
 
 /// The notice about one aim whose arm is this share of the endpoint's requests; `None` if the run
@@ -36,13 +39,17 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     let share = if matches!(aim.bound, Bound::P99Ratio(_)) { share.min(1.0 - share) } else { share };
     let a_second = a_second(&plan.load, of) * share;
     // The tolerance makes 40 s at 9.2/s give 368.
-    let gives = (a_second * plan.timeline.fault.as_secs_f64() + 1e-6) as u64;
+    let gives = (a_second * plan.judged().as_secs_f64() + 1e-6) as u64;
     if gives >= needs {
         return None;
     }
     let arm = if share < 1.0 { " in the arm that it judges" } else { "" };
+    let judged = match plan.kind {
+        RunKind::Experiment => "fault",
+        RunKind::Load => "measured",
+    };
     let cure = Duration::try_from_secs_f64((needs as f64 / a_second).ceil()).map(Time::from);
-    let cure = cure.map_or_else(|_| "raise the rate".to_owned(), |phase| format!("make the fault phase `{phase}` or raise the rate"));
+    let cure = cure.map_or_else(|_| "raise the rate".to_owned(), |phase| format!("make the {judged} phase `{phase}` or raise the rate"));
     Some(format!("{what} of `{of}` needs {needs} requests, this gives at most {gives}{arm}: it can be broken, but not held; {cure}"))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::faults::time::Time;
 use ::faults::{Fault, Place};
 use load::PATIENCE;
+use reports::measurements::RunKind;
 use reports::{AimArm, Bound};
 use scenarios::systems::System;
 use scenarios::traffic::Load;
@@ -87,6 +88,8 @@ impl Check<'_> {
                 Bound::Errors(share) if share.value() >= 1.0 => {
                     self.complain(of.span(), "`<= 100%` always holds; write less, or `errors = \"any\"`, which the report mentions");
                 }
+                // It was refused already.
+                Bound::Recovery(_) if plan.kind == RunKind::Load => {}
                 Bound::Recovery(_) if plan.timeline.recovery.is_zero() => {
                     self.complain(of.span(), "`recovery` is never looked at: the recovery phase is `0s`; lengthen it under `[phases]`");
                 }
@@ -128,11 +131,13 @@ impl Check<'_> {
             return self.complain(stop.span(), "it can never fire: no more than all requests fail; write less than `100%`");
         }
         let (span, window) = (stop.get_ref().span, stop.get_ref().span.max(SHORTEST_WINDOW));
-        let watched = plan.timeline.fault + plan.timeline.recovery;
+        let (watched, phases) = match plan.kind {
+            RunKind::Experiment => (plan.timeline.fault + plan.timeline.recovery, "fault and recovery phases, `TIME` together"),
+            RunKind::Load => (plan.timeline.baseline, "measured phase, `TIME`"),
+        };
         if span > watched {
-            let (span, watched) = (Time::from(span), Time::from(watched));
-            let what =
-                format!("it can never fire: `{span}` is longer than the fault and recovery phases, `{watched}` together; shorten it");
+            let phases = phases.replace("TIME", &Time::from(watched).to_string());
+            let what = format!("it can never fire: `{}` is longer than the {phases}; shorten it", Time::from(span));
             return self.complain(stop.span(), what);
         }
         // A journey sends at least one request.

@@ -7,7 +7,18 @@ use super::reading::{Wrong, line_range};
 use crate::nearest::{nearest, there_are};
 
 /// The lists of tables: each entry has its own header, in double brackets.
-pub(super) const LISTS: [&str; 8] = ["fault", "expect", "load.requests", "aws.function", "aws.alarm", "journey", "journey.request", "rule"];
+pub(super) const LISTS: [&str; 10] = [
+    "fault",
+    "expect",
+    "load.requests",
+    "load.requests.stages",
+    "aws.function",
+    "aws.alarm",
+    "journey",
+    "journey.request",
+    "journey.stages",
+    "rule",
+];
 
 /// Settings beside tables: they have no header.
 const PLAIN: [&str; 7] = ["question", "systems", "seed", "arrivals", "longest-journey", "weaknesses", "authorizer-cache"];
@@ -181,7 +192,8 @@ mod tests {
 
     #[test]
     fn single_brackets_for_double_ones_are_one_complaint_however_often_they_come() {
-        for list in super::LISTS.into_iter().filter(|list| !["aws.alarm", "rule"].contains(list) && !list.starts_with("journey")) {
+        let is_elsewhere = |list: &str| ["aws.alarm", "rule"].contains(&list) || list.starts_with("journey") || list.ends_with(".stages");
+        for list in super::LISTS.into_iter().filter(|list| !is_elsewhere(list)) {
             let (right, single) = (format!("[[{list}]]"), format!("[{list}]"));
             let says = format!("`{list}` is a list of tables; write `[[{list}]]`");
             one(&AWS.replace(&right, &single), &single, &says);

@@ -5,11 +5,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use faults::time::Time;
-use scenarios::units::Rate;
+use scenarios::units::{Level, Rate};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
+
+use super::load::Method;
+use crate::bounds::Factor;
 
 /// What a user does at each arrival: requests one after another, to one API.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,8 +21,13 @@ pub struct JourneyEntry {
     /// One word; the endpoint of a request is this name and its own, such as `buy place`.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// Arrivals a second.
-    pub rate: Rate,
+    /// Arrivals a second; with `stages`, those at their begin.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// How the rate changes, from the warm-up on.
+    #[serde(default)]
+    #[schemars(with = "Vec<Stage>")]
+    pub stages: Vec<Spanned<Stage>>,
     /// Which API of the template answers, by its logical id, or which function's own URL; needed where the template has several.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -32,10 +40,38 @@ pub struct JourneyEntry {
     #[serde(default)]
     #[schemars(with = "Option<PathBuf>")]
     pub data: Option<Spanned<PathBuf>>,
+    /// In place of rate, data and requests: an access log whose `GET` and `HEAD` requests are sent again, at its times. Common log format, JSON lines of API Gateway, or the log of a load balancer; the path begins at this file's folder. A status is right if it is 200 to 399, or below 500 and the log has it for the same route.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub replay: Option<Spanned<PathBuf>>,
+    /// How much faster the log is sent again.
+    #[serde(default)]
+    pub speed: Option<Factor>,
+    /// The methods that are sent again, without a body; `GET` and `HEAD` unless it is given.
+    #[serde(default)]
+    pub methods: Vec<Method>,
+    /// Headers of the requests of the log.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The requests.
     #[serde(default)]
     #[schemars(with = "Vec<RequestEntry>")]
     pub request: Vec<Spanned<RequestEntry>>,
+}
+
+/// A part of a load: the rate goes to another in a straight line, or stays.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stage {
+    /// The rate at its end.
+    #[serde(default)]
+    pub to: Option<Level>,
+    /// How long it takes to get there; `0s` jumps.
+    #[serde(default)]
+    pub over: Option<Time>,
+    /// In place of both: how long the rate stays.
+    #[serde(default)]
+    pub hold: Option<Time>,
 }
 
 /// A request of a journey. Its texts may have values: `{{name}}` of a column or of what was kept, `{{uuid}}`, `{{now}}`, `{{int 1 9}}`, `{{env NAME}}`.

@@ -12,6 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::journey::Stage;
+
 macro_rules! load {
     ($($folder:ident: $System:ident, $Load:ident, $about:tt;)*) => {
         /// What is sent to each system.
@@ -98,8 +100,13 @@ pub struct RequestLoad {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub api: Option<Spanned<String>>,
-    /// Requests a second.
-    pub rate: Rate,
+    /// Requests a second; with `stages`, those at their begin.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// How the rate changes, from the warm-up on.
+    #[serde(default)]
+    #[schemars(with = "Vec<Stage>")]
+    pub stages: Vec<Spanned<Stage>>,
     /// The HTTP method; `GET` unless it is given.
     #[serde(default)]
     pub method: Method,

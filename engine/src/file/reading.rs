@@ -30,6 +30,11 @@ const MOST_COMPLAINTS: usize = 40;
 /// More lines than this that are not TOML are one slip: the file is something else.
 const MOST_BROKEN_LINES: usize = 5;
 
+/// Whether a text is of load alone: it names the phase that only that has.
+pub fn is_of_load(text: &str) -> bool {
+    read(text).file.is_some_and(|file| file.phases.measured.is_some())
+}
+
 /// What the parser says of a key or a table that is there twice.
 const DUPLICATE: &str = "duplicate key";
 

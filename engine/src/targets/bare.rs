@@ -1,5 +1,5 @@
-//! No stack: requests go to a server that the user runs on this machine. Nothing is started, struck
-//! or taken down.
+//! No stack: requests go to addresses that the file names, of an experiment to a server on this
+//! machine. Nothing is started, struck or taken down.
 
 use std::time::Duration;
 

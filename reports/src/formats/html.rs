@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::charts;
 use crate::html_tables as tables;
 use crate::latencies::{Latencies, Phase};
-use crate::measurements::Restored;
+use crate::measurements::{Restored, RunKind};
 use crate::report::Report;
 use crate::rolls::ArmTag;
 use crate::words::{count, seconds};
@@ -18,13 +18,16 @@ const MOST_CHARTS: usize = 3;
 /// The most characters of an experiment's text that are shown.
 const MOST_TEXT: usize = 40_000;
 
-const GLOSSARY: [(&str, &str); 9] = [
+const ABOUT_FAULTS: [(&str, &str); 3] = [
     (
         "Struck (treatment)",
         "A request on whose way the dice let at least one fault strike. One that could not be carried out stays here, or the arms would differ by more than chance.",
     ),
     ("Control", "A request that a fault could have struck, and that a replayable roll of the dice left alone in the same seconds."),
     ("Not struck", "Control, and requests that no fault was about."),
+];
+
+const GLOSSARY: [(&str, &str); 6] = [
     (
         "p50, p90, p99",
         "Half, nine of ten, ninety-nine of a hundred requests were at least this fast. Latency counts from the moment a request was due, not from when it was sent.",
@@ -119,7 +122,11 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
 
 fn chips(out: &mut String, report: &Report) {
     out.push_str("<ul class=\"chips\">");
-    for (big, small) in [struck(report), failed(report), recovered(report), restored(report), generator(report)] {
+    let chips = match report.experiment.kind {
+        RunKind::Experiment => vec![struck(report), failed(report), recovered(report), restored(report), generator(report)],
+        RunKind::Load => vec![failed(report), generator(report)],
+    };
+    for (big, small) in chips {
         let _ = write!(out, "<li><b>{}</b><span>{}</span></li>", escape(&big), escape(&small));
     }
     out.push_str("</ul>\n");
@@ -143,6 +150,10 @@ fn failed(report: &Report) -> Chip {
         let rows = report.endpoints.iter().filter(move |row| row.phase == phase);
         rows.fold((0, 0), |(errors, requests), row| (errors + row.errors, requests + row.requests))
     };
+    let number = format!("{} requests failed", count(failed));
+    if report.experiment.kind == RunKind::Load {
+        return (number, format!("of {} sent", count(report.books.sent)));
+    }
     let ((before, of_before), (under, of_under)) = (in_phase(Phase::Baseline), in_phase(Phase::Fault));
     let small = format!(
         "of {} sent; baseline {} of {}, fault phase {} of {}",
@@ -152,7 +163,7 @@ fn failed(report: &Report) -> Chip {
         count(under),
         count(of_under)
     );
-    (format!("{} requests failed", count(failed)), small)
+    (number, small)
 }
 
 /// The recovery of the endpoints with enough requests.
@@ -214,15 +225,26 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
     if shown.is_empty() {
         return;
     }
-    out.push_str("<h2>What was seen</h2><p class=\"lead\"><span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>dashed and thin: p99, solid: p50. Crosses are errors. Latency axes are logarithmic.</p>");
+    let (keys, by_percentile, judged) = match report.experiment.kind {
+        RunKind::Experiment => (
+            "<span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>",
+            "Latency by percentile in the fault phase: struck against control",
+            Phase::Fault,
+        ),
+        RunKind::Load => ("<span class=\"key d\"></span>", "Latency by percentile", Phase::Baseline),
+    };
+    let _ = write!(
+        out,
+        "<h2>What was seen</h2><p class=\"lead\">{keys}dashed and thin: p99, solid: p50. Crosses are errors. Latency axes are logarithmic.</p>"
+    );
     for endpoint in shown {
         let _ = writeln!(
             out,
             "<h3>{}</h3><div class=\"pair\"><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
-             <figure><figcaption>Latency by percentile in the fault phase: struck against control</figcaption>{}</figure></div>",
+             <figure><figcaption>{by_percentile}</figcaption>{}</figure></div>",
             escape(endpoint),
-            charts::timeline(latencies, &report.phases, endpoint),
-            charts::percentiles(latencies, endpoint)
+            charts::timeline(latencies, &report.phases, report.experiment.kind, endpoint),
+            charts::percentiles(latencies, judged, endpoint)
         );
     }
 }
@@ -230,9 +252,10 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
 fn again(out: &mut String, report: &Report) {
     let experiment = &report.experiment;
     let text: String = experiment.text.chars().take(MOST_TEXT).collect();
+    let strikes = if experiment.kind == RunKind::Load { "sends" } else { "strikes" };
     let _ = write!(
         out,
-        "<h2>Again</h2><p class=\"lead\">The same seed ({}) strikes the same requests.</p><pre>{}</pre><h3>The experiment</h3><pre>{}</pre>",
+        "<h2>Again</h2><p class=\"lead\">The same seed ({}) {strikes} the same requests.</p><pre>{}</pre><h3>The experiment</h3><pre>{}</pre>",
         experiment.seed,
         escape(&experiment.command),
         escape(&text)
@@ -245,14 +268,16 @@ fn again(out: &mut String, report: &Report) {
         list(out, &report.notes);
     }
     out.push_str("<h2>What the words mean</h2><dl>");
-    for (word, meaning) in GLOSSARY {
+    let about_faults = ABOUT_FAULTS.iter().filter(|_| experiment.kind == RunKind::Experiment);
+    for (word, meaning) in about_faults.chain(&GLOSSARY) {
         let _ = write!(out, "<dt>{word}</dt><dd>{meaning}</dd>");
     }
+    let systems = if experiment.systems.is_empty() { " ".to_owned() } else { format!(" · systems: {} ", experiment.systems.join(", ")) };
     let _ = write!(
         out,
-        "</dl><footer>brownout {} · systems: {} · second 0 was {} · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
+        "</dl><footer>brownout {}{}· second 0 was {} · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
         escape(&experiment.version),
-        escape(&experiment.systems.join(", ")),
+        escape(&systems),
         dates::readable(UNIX_EPOCH + Duration::from_millis(report.started_unix_ms))
     );
 }

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::deployments::{MEANING, side_by_side};
+use crate::measurements::RunKind;
 use crate::report::{MethodCheck, Report, Source};
 use crate::words::{count, percent};
 
-fn cell(text: &str) -> String {
+/// Text from outside, in a table's cell.
+pub(crate) fn cell(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
 }
 
@@ -47,7 +49,10 @@ pub fn write(report: &Report) -> String {
         let _ = writeln!(out, "| taken in | | | | {} |", count(table.taken));
     }
     injections(&mut out, report);
-    let _ = writeln!(out, "\nThe method's check on itself: {}.", cell(&method(&report.method)));
+    let is_alone = report.experiment.kind == RunKind::Load;
+    if !is_alone {
+        let _ = writeln!(out, "\nThe method's check on itself: {}.", cell(&method(&report.method)));
+    }
     let books = report.books;
     let _ = writeln!(
         out,
@@ -58,11 +63,8 @@ pub fn write(report: &Report) -> String {
         count(books.timed_out),
         count(books.cancelled)
     );
-    let _ = writeln!(
-        out,
-        "\nAgain, with the same faults for the same requests:\n\n    {}",
-        report.experiment.command.replace(['\n', '\r'], " ")
-    );
+    let same = if is_alone { "" } else { ", with the same faults for the same requests" };
+    let _ = writeln!(out, "\nAgain{same}:\n\n    {}", report.experiment.command.replace(['\n', '\r'], " "));
     out
 }
 

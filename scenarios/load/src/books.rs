@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use reports::Outcome;
+use reports::measurements::Endings;
 
 /// 16 buckets for each power of two nanoseconds, up to about 19 hours: 6 % wide at most.
 const BUCKETS: usize = 16 * 44;
@@ -111,6 +112,88 @@ impl UnderWay {
     }
 }
 
+/// The largest status that is counted by itself; HTTP has three digits.
+const STATUSES: usize = 1_000;
+
+/// How one request ended, in more detail than its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// A whole answer of this status, and whether it is right.
+    Answered(u16, bool),
+    /// No connection could be made.
+    NoConnection,
+    /// The connection ended before the answer was whole.
+    CutOff,
+    /// No whole answer in time.
+    TimedOut,
+    /// Given up because the run ended.
+    Cancelled,
+}
+
+impl Ending {
+    /// The outcome, and the status where there was an answer.
+    pub const fn outcome(self) -> (Outcome, Option<u16>) {
+        match self {
+            Self::Answered(status, true) => (Outcome::Answered, Some(status)),
+            Self::Answered(status, false) => (Outcome::Failed, Some(status)),
+            Self::NoConnection | Self::CutOff => (Outcome::Failed, None),
+            Self::TimedOut => (Outcome::TimedOut, None),
+            Self::Cancelled => (Outcome::Cancelled, None),
+        }
+    }
+}
+
+/// Counts of endings.
+#[derive(Debug)]
+pub struct Tally {
+    statuses: Box<[AtomicU64]>,
+    unexpected: AtomicU64,
+    no_connection: AtomicU64,
+    cut_off: AtomicU64,
+    timed_out: AtomicU64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        let [unexpected, no_connection, cut_off, timed_out] = [const { AtomicU64::new(0) }; 4];
+        Self { statuses: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(), unexpected, no_connection, cut_off, timed_out }
+    }
+}
+
+impl Tally {
+    /// Counts one.
+    pub fn count(&self, ending: Ending) {
+        let counter = match ending {
+            Ending::Answered(status, is_right) => {
+                if let Some(count) = self.statuses.get(usize::from(status)) {
+                    count.fetch_add(1, Relaxed);
+                }
+                if is_right {
+                    return;
+                }
+                &self.unexpected
+            }
+            Ending::NoConnection => &self.no_connection,
+            Ending::CutOff => &self.cut_off,
+            Ending::TimedOut => &self.timed_out,
+            Ending::Cancelled => return,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// The counts so far.
+    pub fn read(&self) -> Endings {
+        let statuses = (0_u16..).zip(self.statuses.iter()).map(|(status, count)| (status, count.load(Relaxed)));
+        Endings {
+            statuses: statuses.filter(|(_, count)| *count > 0).collect(),
+            unexpected: self.unexpected.load(Relaxed),
+            no_connection: self.no_connection.load(Relaxed),
+            cut_off: self.cut_off.load(Relaxed),
+            timed_out: self.timed_out.load(Relaxed),
+        }
+    }
+}
+
 /// What was sent and what became of it.
 #[derive(Debug, Default)]
 pub struct Books {
@@ -126,6 +209,8 @@ pub struct Books {
     pub sent_recorded: AtomicU64,
     /// Arrivals begun while a recorded phase lasted.
     pub begun_recorded: AtomicU64,
+    /// How requests of the recorded phases ended.
+    pub endings: Tally,
     /// How late requests of the recorded phases were sent once a user was free for them.
     pub lag: Spread,
     /// How long requests of the recorded phases waited past their time for a user, because every user of their system was busy: only those that did.
@@ -190,6 +275,16 @@ mod tests {
             assert_eq!((books.lag.count(), books.lag.longest()), (1, ms(lag)), "{due} {free_at} {sent}");
             assert_eq!((books.waits.count(), books.waits.longest()), (u64::from(wait.is_some()), ms(wait.unwrap_or(0))));
         }
+    }
+
+    #[test]
+    fn every_ending_is_counted_once_and_by_its_kind() {
+        let tally = Tally::default();
+        let endings = [Ending::Answered(200, true), Ending::Answered(200, false), Ending::Answered(503, false)];
+        let without_answer = [Ending::NoConnection, Ending::CutOff, Ending::CutOff, Ending::TimedOut, Ending::Cancelled];
+        endings.into_iter().chain(without_answer).for_each(|ending| tally.count(ending));
+        let statuses = [(200, 2), (503, 1)].into();
+        assert_eq!(tally.read(), Endings { statuses, unexpected: 2, no_connection: 1, cut_off: 2, timed_out: 1 });
     }
 
     #[test]

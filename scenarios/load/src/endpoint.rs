@@ -18,8 +18,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host.rsplit_once(':').map_or(self.host.as_str(), |(host, _)| host);
-        let host = host.trim_matches(['[', ']']);
+        // The colons of an IPv6 address are within brackets.
+        let host = match self.host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => self.host.split_once(':').map_or(self.host.as_str(), |(host, _)| host),
+        };
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
@@ -30,7 +33,11 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a URL; write for example `https://orders.example.com/prod/orders/7`");
         let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let host = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?.to_string();
+        let host = uri
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@') && !authority.as_str().ends_with(':'))
+            .ok_or_else(wrong)?
+            .to_string();
         let origin = match uri.scheme_str() {
             Some("https") => format!("https://{host}"),
             Some("http") if uri.port().is_some() => host.clone(),
@@ -55,6 +62,7 @@ mod tests {
             ("http://127.0.0.1:3000/", Some(endpoint("127.0.0.1:3000", "127.0.0.1:3000", "/"))),
             ("http://a.example.com/x", Some(endpoint("a.example.com:80", "a.example.com", "/x"))),
             ("https://user:secret@a.example.com/", None),
+            ("http://127.0.0.1:/x", None),
             ("/x", None),
             ("ftp://a.example.com/x", None),
             ("https:///x", None),

@@ -54,7 +54,8 @@ pub async fn start(systems: Vec<System>, timeline: Timeline, report: Option<Path
     keep_signals();
     let count: usize = systems.iter().map(|system| system.users).sum();
     allow_many_files(count);
-    let stage = Arc::new(Stage::new(timeline, count));
+    let rate = systems.iter().map(|system| system.schedule.busiest()).sum();
+    let stage = Arc::new(Stage::new(timeline, count, rate));
     let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
     let mut steps = stage.steps();
@@ -129,11 +130,17 @@ fn complaint(error: GooseError, report: Option<&Path>) -> TrafficError {
     }
 }
 
-fn run(attack: GooseAttack, stage: &Stage, report: Option<&Path>) -> Result<(), TrafficError> {
+fn run(attack: GooseAttack, stage: &Arc<Stage>, report: Option<&Path>) -> Result<(), TrafficError> {
     // One thread: the users share it, and a request costs no hop between processors.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| TrafficError::Goose(error.to_string()))?;
     let outcome = runtime.block_on(async {
+        let (alarm, paced) = (Alarm::new().map_err(TrafficError::OpenFiles)?, Arc::clone(stage));
+        tokio::spawn(async move {
+            if let Err(error) = paced.pacer.drive(alarm).await {
+                paced.fail(TrafficError::OpenFiles(error));
+            }
+        });
         let mut steps = stage.steps();
         let late = async {
             let _ = steps.wait_for(|step| *step == Step::Over).await;
@@ -228,10 +235,6 @@ async fn linger(stage: &Stage) {
 
 async fn serve(user: &mut GooseUser, share: &Share) {
     let stage = &*share.stage;
-    let mut alarm = match Alarm::new() {
-        Ok(alarm) => alarm,
-        Err(error) => return stage.fail(TrafficError::OpenFiles(error)),
-    };
     if share.system.scenario.keeps_connections()
         && let Ok(Err(error)) = tokio::time::timeout(FIRST_CONNECTION, share.connections.open_one()).await
     {
@@ -244,16 +247,7 @@ async fn serve(user: &mut GooseUser, share: &Share) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands {
-        user,
-        connections: &share.connections,
-        alarm: &mut alarm,
-        steps: &mut steps,
-        stage,
-        scenario,
-        place,
-        free_at: Duration::ZERO,
-    };
+    let mut hands = Hands { user, connections: &share.connections, steps: &mut steps, stage, scenario, place, free_at: Duration::ZERO };
     let mut is_busy = false;
     while let Some((arrival, free_at)) = share.take() {
         let begin = arrival.due.saturating_sub(share.system.scenario.lead());
@@ -277,12 +271,12 @@ async fn serve(user: &mut GooseUser, share: &Share) {
     }
 }
 
-/// Three files a user beside those of the process: its alarm, its connection, and the other end of that where the emulator is this process.
+/// Two files a user beside those of the process: its connection, and the other end of that where the emulator is this process.
 /// The soft limit is often 1,024.
 fn allow_many_files(users: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = users as u64 * 3 + 1_024;
+    let wanted = users as u64 * 2 + 1_024;
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
         // Where it is refused and the files do not suffice, the run ends with that.

@@ -10,11 +10,11 @@ use goose::goose::GooseUser;
 use http_body_util::Full;
 use hyper::Request;
 use reports::{Outcome, Phase};
-use timer::Alarm;
 use tokio::sync::watch;
 
-use crate::books::{Books, UnderWay};
+use crate::books::{Books, Ending, UnderWay};
 use crate::error::TrafficError;
+use crate::pacer::Pacer;
 use crate::schedule::Schedule;
 use crate::sender::{Connections, NoAnswer};
 use crate::timeline::Timeline;
@@ -118,6 +118,7 @@ pub struct Stage {
     /// What was sent.
     pub books: Books,
     pub(crate) under_way: UnderWay,
+    pub(crate) pacer: Pacer,
     begun: OnceLock<Instant>,
     expected: AtomicUsize,
     ready: AtomicUsize,
@@ -140,12 +141,13 @@ pub(crate) enum Step {
 const RUN_UP: Duration = Duration::from_millis(50);
 
 impl Stage {
-    /// A stage on which `users` are expected.
-    pub fn new(timeline: Timeline, users: usize) -> Self {
+    /// A stage on which `users` are expected, with at most `rate` arrivals a second.
+    pub fn new(timeline: Timeline, users: usize, rate: f64) -> Self {
         Self {
             timeline,
             books: Books::default(),
             under_way: UnderWay::new(users),
+            pacer: Pacer::new(rate),
             begun: OnceLock::new(),
             expected: AtomicUsize::new(users),
             ready: AtomicUsize::new(0),
@@ -174,6 +176,7 @@ impl Stage {
             }
             stops
         });
+        self.pacer.close();
     }
 
     /// Ends the run because the generator cannot go on; the first reason stays.
@@ -204,6 +207,7 @@ impl Stage {
     /// goose is gone, with or without all its users.
     pub(crate) fn end(&self) {
         self.step.send_replace(Step::Over);
+        self.pacer.close();
     }
 
     /// The place of this user among all of them.
@@ -227,6 +231,7 @@ impl Stage {
         let last = self.left.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst);
         if last {
             self.step.send_replace(Step::Over);
+            self.pacer.close();
         }
         last
     }
@@ -237,11 +242,10 @@ pub(crate) fn is_recorded(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
 }
 
-/// What one user sends with: an alarm of its own, and the connections of its system.
+/// What one user sends with: the connections of its system, and the pacer of all.
 pub struct Hands<'a> {
     pub(crate) user: &'a mut GooseUser,
     pub(crate) connections: &'a Connections,
-    pub(crate) alarm: &'a mut Alarm,
     pub(crate) steps: &'a mut watch::Receiver<Step>,
     /// What all users share.
     pub stage: &'a Stage,
@@ -266,7 +270,11 @@ impl Hands<'_> {
         if let Some(Err(error)) = &ended {
             self.stage.not_connected(error);
         }
-        let (outcome, status, body) = judge(ended, ask.is_right);
+        let (ending, body) = judge(ended, ask.is_right);
+        if is_recorded(phase) {
+            self.stage.books.endings.count(ending);
+        }
+        let (outcome, status) = ending.outcome();
         let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
         self.end(row, done.saturating_sub(ask.due), outcome, status).await;
         Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
@@ -329,13 +337,7 @@ impl Hands<'_> {
     /// Waits until `due`; false where the run was stopped.
     pub async fn wait_until(&mut self, due: Duration) -> bool {
         let Some(begun) = self.stage.begun() else { return false };
-        if *self.steps.borrow() != Step::Running {
-            return false;
-        }
-        tokio::select! {
-            waited = self.alarm.wait_until(begun + due) => waited.map_err(|error| self.stage.fail(TrafficError::OpenFiles(error))).is_ok(),
-            () = stopped(self.steps) => false,
-        }
+        self.stage.pacer.wait_until(begun + due).await
     }
 
     /// Now, as an offset.
@@ -348,11 +350,13 @@ async fn stopped(steps: &mut watch::Receiver<Step>) {
     let _ = steps.wait_for(|step| matches!(step, Step::Stopping | Step::Over)).await;
 }
 
-fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>, is_right: IsRight<'_>) -> (Outcome, Option<u16>, Bytes) {
-    match ended {
-        Some(Ok((status, body))) => (if is_right(status, &body) { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
-        Some(Err(NoAnswer::Patience(_))) => (Outcome::TimedOut, None, Bytes::new()),
-        Some(Err(_)) => (Outcome::Failed, None, Bytes::new()),
-        None => (Outcome::Cancelled, None, Bytes::new()),
-    }
+fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>, is_right: IsRight<'_>) -> (Ending, Bytes) {
+    let ending = match ended {
+        Some(Ok((status, body))) => return (Ending::Answered(status, is_right(status, &body)), body),
+        Some(Err(NoAnswer::Patience(_))) => Ending::TimedOut,
+        Some(Err(NoAnswer::Connect(_))) => Ending::NoConnection,
+        Some(Err(NoAnswer::Connection(_) | NoAnswer::Closed)) => Ending::CutOff,
+        None => Ending::Cancelled,
+    };
+    (ending, Bytes::new())
 }

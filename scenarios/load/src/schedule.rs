@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
+use crate::shape::Shape;
+
 /// How arrivals are spread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Arrivals {
@@ -21,11 +23,11 @@ const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// The intended times of all arrivals, as offsets from the first arrival of the warm-up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// One every `1/rate` seconds, the first `shift` of that after the begin; takes no memory however long it is.
-    Constant {
-        /// Arrivals a second.
-        rate: f64,
-        /// A part of the time between two arrivals, from 0 to less than 1.
+    /// One whenever the rate has brought one more; takes no memory however long it is.
+    Even {
+        /// The rate.
+        shape: Shape,
+        /// A part of an arrival, from 0 to less than 1, which the first one still lacks at the begin.
         shift: f64,
         /// How many there are.
         count: u64,
@@ -38,13 +40,17 @@ impl Schedule {
     /// The arrivals of system `number` from 0 up to `end` (excluded) at `rate` a second. A rate that is not above zero has no arrivals.
     /// Systems of equal rates are due at times of their own, so that none meets the others' requests each time.
     pub fn new(arrivals: Arrivals, rate: f64, end: Duration, seed: u64, number: u64) -> Self {
+        let rate = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+        Self::shaped(arrivals, &Shape::steady(rate), end, seed, number)
+    }
+
+    /// The same at a rate that changes.
+    pub fn shaped(arrivals: Arrivals, shape: &Shape, end: Duration, seed: u64, number: u64) -> Self {
         let shift = (number as f64 * GOLDEN).fract();
-        if !rate.is_finite() || rate <= 0.0 {
-            return Self::Constant { rate: 1.0, shift, count: 0 };
-        }
+        let all = shape.arrivals_by(end.as_secs_f64());
         match arrivals {
-            Arrivals::Constant => Self::Constant { rate, shift, count: (rate * end.as_secs_f64() - shift - 1e-9).ceil().max(0.0) as u64 },
-            Arrivals::Poisson => Self::Drawn(poisson(rate, end, seed.wrapping_add(number))),
+            Arrivals::Constant => Self::Even { shape: shape.clone(), shift, count: (all - shift - 1e-9).ceil().max(0.0) as u64 },
+            Arrivals::Poisson => Self::Drawn(poisson(shape, all, seed.wrapping_add(number))),
         }
     }
 
@@ -63,7 +69,9 @@ impl Schedule {
     /// When arrival `number` is due; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Duration> {
         match self {
-            Self::Constant { rate, shift, count } => (number < *count).then(|| Duration::from_secs_f64((number as f64 + shift) / rate)),
+            Self::Even { shape, shift, count } => {
+                (number < *count).then(|| Duration::from_secs_f64(shape.when(number as f64 + shift).max(0.0)))
+            }
             Self::Drawn(times) => times.get(usize::try_from(number).ok()?).copied().map(Duration::from_nanos),
         }
     }
@@ -72,8 +80,8 @@ impl Schedule {
     pub fn due_by(&self, at: Duration) -> u64 {
         match self {
             // A nanosecond more than the division may lose.
-            Self::Constant { rate, shift, count } => {
-                ((at.as_secs_f64() * rate - shift + 1e-9).floor() + 1.0).clamp(0.0, *count as f64) as u64
+            Self::Even { shape, shift, count } => {
+                ((shape.arrivals_by(at.as_secs_f64()) - shift + 1e-9).floor() + 1.0).clamp(0.0, *count as f64) as u64
             }
             Self::Drawn(times) => times.partition_point(|time| u128::from(*time) <= at.as_nanos()) as u64,
         }
@@ -82,22 +90,35 @@ impl Schedule {
     /// How many arrivals there are.
     pub fn count(&self) -> u64 {
         match self {
-            Self::Constant { count, .. } => *count,
+            Self::Even { count, .. } => *count,
             Self::Drawn(times) => times.len() as u64,
+        }
+    }
+
+    /// The most arrivals a second, for as long as a second.
+    pub fn busiest(&self) -> f64 {
+        match self {
+            Self::Even { shape, .. } => shape.busiest(),
+            Self::Drawn(times) => {
+                let in_a_second = |(first, time): (usize, &u64)| times.partition_point(|other| *other < time + 1_000_000_000) - first;
+                times.iter().enumerate().map(in_a_second).max().unwrap_or_default() as f64
+            }
         }
     }
 }
 
-/// A Poisson process: the gaps are exponential with mean `1/rate`.
-fn poisson(rate: f64, end: Duration, seed: u64) -> Vec<u64> {
+/// A Poisson process: one of rate 1, whose gaps are exponential, up to `all` arrivals on average, and
+/// with time that runs as fast as the rate says. The first arrival of a load that begins at once is
+/// due at once.
+fn poisson(shape: &Shape, all: f64, seed: u64) -> Vec<u64> {
     let mut random = Pcg64Mcg::new((u128::from(seed) << 64 | u128::from(!seed)) | 1);
-    let mut times = Vec::with_capacity((rate * end.as_secs_f64() * 1.05) as usize + 16);
-    let mut at = 0.0;
-    let end = end.as_secs_f64();
-    while at < end {
-        times.push((at * 1e9) as u64);
-        // 1 - u lies in (0, 1], so the logarithm is finite.
-        at -= (1.0 - random.random::<f64>()).ln() / rate;
+    let mut times = Vec::with_capacity((all * 1.05) as usize + 16);
+    // 1 - u lies in (0, 1], so the logarithm is finite.
+    let mut gap = || -(1.0 - random.random::<f64>()).ln();
+    let mut arrived = if shape.rate_at(Duration::ZERO) > 0.0 { 0.0 } else { gap() };
+    while arrived < all {
+        times.push((shape.when(arrived) * 1e9) as u64);
+        arrived += gap();
     }
     times
 }
@@ -166,6 +187,40 @@ mod tests {
             schedule.with([second * 3 / 2, second]),
             Schedule::Drawn([0, 1_000, 1_000, 1_500, 2_000].map(|ms| ms * 1_000_000).to_vec())
         );
+    }
+
+    fn up_and_down() -> Shape {
+        let ramp = |to, seconds| crate::shape::Ramp { to, over: Duration::from_secs(seconds) };
+        Shape::new(0.0, &[ramp(100.0, 20), ramp(100.0, 20), ramp(0.0, 20)])
+    }
+
+    #[test]
+    fn a_schedule_with_a_shape_has_as_many_arrivals_as_the_rate_brings_and_keeps_its_shift() {
+        let minute = Duration::from_secs(60);
+        for number in [0, 1, 2, 100] {
+            let schedule = Schedule::shaped(Arrivals::Constant, &up_and_down(), minute, 1, number);
+            assert_eq!(schedule.count(), 4_000, "{number}");
+            for (from, to, expected) in [(0, 20, 1_000), (20, 40, 2_000), (40, 60, 1_000)] {
+                let by = |second| schedule.due_by(Duration::from_secs(second));
+                assert!((by(to) - by(from)).abs_diff(expected) <= 1, "{number}: {from} to {to}");
+            }
+            let last = schedule.due(3_999).unwrap();
+            assert!(last < minute && schedule.due(4_000).is_none(), "{number}: {last:?}");
+        }
+        assert_eq!(Schedule::shaped(Arrivals::Constant, &up_and_down(), minute, 1, 0).busiest(), 100.0);
+    }
+
+    #[test]
+    fn a_poisson_schedule_with_a_shape_follows_it_and_its_seed() {
+        let schedule = |seed| Schedule::shaped(Arrivals::Poisson, &up_and_down(), Duration::from_secs(60), seed, 0);
+        assert_eq!(schedule(7), schedule(7));
+        assert_ne!(schedule(7), schedule(8));
+        let by = |second| schedule(7).due_by(Duration::from_secs(second)) as f64;
+        for (from, to, expected) in [(0, 10, 250.0), (10, 20, 750.0), (20, 40, 2_000.0), (40, 50, 750.0), (50, 60, 250.0_f64)] {
+            let found = by(to) - by(from);
+            assert!((found - expected).abs() < 5.0 * expected.sqrt(), "{from} to {to}: {found}");
+        }
+        assert!((100.0..160.0).contains(&schedule(7).busiest()), "{}", schedule(7).busiest());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use reports::measurements::Generator;
+use reports::measurements::{Endings, Generator};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -38,6 +38,8 @@ pub struct Glance {
 pub struct Ended {
     /// Its health.
     pub generator: Generator,
+    /// How the requests of the recorded phases ended.
+    pub endings: Endings,
     /// Requests due in the recorded phases, and of these those that were sent.
     pub planned: u64,
     /// Sent in the recorded phases.
@@ -191,6 +193,7 @@ impl Sending {
                 lag_max: books.lag.longest(),
                 cpu: self.processor.share(),
             },
+            endings: books.endings.read(),
             planned: books.planned_recorded.load(Relaxed) + missed,
             sent: books.sent_recorded.load(Relaxed),
             waited_for_users: books.waits.count(),

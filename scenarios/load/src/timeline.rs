@@ -37,9 +37,24 @@ impl Timeline {
         }
     }
 
+    /// Whether it goes on after the baseline; load alone does not.
+    pub fn has_faults(&self) -> bool {
+        !self.fault.is_zero()
+    }
+
     /// When the baseline, and with it the recording, begins.
     pub fn recording_from(&self) -> Duration {
         self.warm_up
+    }
+
+    /// When the phase begins on which aims are judged: with faults, or of load alone, the only one.
+    pub fn judged_from(&self) -> Duration {
+        if self.has_faults() { self.fault_from() } else { self.warm_up }
+    }
+
+    /// When that phase ends.
+    pub fn judged_to(&self) -> Duration {
+        if self.has_faults() { self.calm_at() } else { self.strike_at() }
     }
 
     /// When the plan is to be struck.

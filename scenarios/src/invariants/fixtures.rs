@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::journeys::{Body, Expected, Journey, Step, Text, To, ToldOf};
+use crate::journeys::{Body, Expected, Journey, Step, Text, Times, To, ToldOf};
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
 use crate::traffic::order::Load;
@@ -23,6 +23,7 @@ pub(crate) fn load() -> Load {
     let journey = Journey {
         name: "shop",
         rate: 1.0,
+        times: Times::Steady,
         to: To::Elsewhere("http://127.0.0.1:1/".parse().unwrap()),
         rows: Arc::default(),
         steps: vec![Step {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use load::Endpoint;
+use load::{Arrivals, Endpoint, Schedule, Shape};
 
 pub use expected::Expected;
 pub use json::Json;
@@ -22,8 +22,10 @@ pub use text::{SENT, Text, TextError};
 pub struct Journey {
     /// One word.
     pub name: &'static str,
-    /// Arrivals a second.
+    /// Arrivals a second; where they change, on average over the phase that is judged.
     pub rate: f64,
+    /// When they come.
+    pub times: Times,
     /// Where its requests go.
     pub to: To,
     /// The rows of its data: an arrival takes the next, and after the last the first again.
@@ -33,17 +35,77 @@ pub struct Journey {
 }
 
 impl Journey {
+    /// Its arrivals up to `end`, as a system with this number.
+    pub fn schedule(&self, arrivals: Arrivals, end: Duration, seed: u64, number: u64) -> Schedule {
+        match &self.times {
+            Times::Steady => Schedule::new(arrivals, self.rate, end, seed, number),
+            Times::Stages(shape) => Schedule::shaped(arrivals, shape, end, seed, number),
+            Times::Recorded(arrivals) => {
+                let before_end = arrivals.iter().map(|arrival| arrival.at).take_while(|at| *at < end);
+                Schedule::Drawn(Vec::new()).with(before_end)
+            }
+        }
+    }
+
+    /// The requests of an arrival: all, or that of the log.
+    pub fn steps_of(&self, arrival: u64) -> &[Step] {
+        match &self.times {
+            Times::Steady | Times::Stages(_) => &self.steps,
+            Times::Recorded(arrivals) => {
+                let step = usize::try_from(arrival).ok().and_then(|arrival| Some(arrivals.get(arrival)?.step));
+                step.and_then(|step| self.steps.get(step..=step)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Arrivals a second at a moment from the first arrival of the warm-up; of recorded ones on average.
+    pub fn rate_at(&self, offset: Duration) -> f64 {
+        match &self.times {
+            Times::Stages(shape) => shape.rate_at(offset),
+            Times::Steady | Times::Recorded(_) => self.rate,
+        }
+    }
+
     /// Requests a second to the endpoint `of`, if each arrival gets that far.
     pub fn a_second(&self, of: &str) -> Option<f64> {
         let is_settled = |step: &&Step| step.retry.is_some_and(|retry| retry.settled == of);
-        let count = self.steps.iter().filter(|step| step.of == of || is_settled(step)).count();
-        (count > 0).then_some(self.rate * count as f64)
+        let is_it = |step: &&Step| step.of == of || is_settled(step);
+        let count = self.steps.iter().filter(is_it).count();
+        let an_arrival = match &self.times {
+            Times::Steady | Times::Stages(_) => count as f64,
+            Times::Recorded(arrivals) => {
+                let of_it = arrivals.iter().filter_map(|arrival| self.steps.get(arrival.step)).filter(is_it).count();
+                of_it as f64 / arrivals.len().max(1) as f64
+            }
+        };
+        (count > 0).then_some(self.rate * an_arrival)
     }
 
     /// The endpoints that its requests are recorded under, and those of what takes several.
     pub fn endpoints(&self) -> impl Iterator<Item = &'static str> {
         self.steps.iter().flat_map(|step| [Some(step.of), step.retry.map(|retry| retry.settled)]).flatten()
     }
+}
+
+/// When the arrivals of a journey come, from the first of the warm-up on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Times {
+    /// At its rate.
+    #[default]
+    Steady,
+    /// At a rate that changes.
+    Stages(Shape),
+    /// When they came in a log, sorted. Each is one request: one of the steps.
+    Recorded(Arc<Vec<RecordedArrival>>),
+}
+
+/// An arrival of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedArrival {
+    /// After the first one.
+    pub at: Duration,
+    /// The index of its request among the steps.
+    pub step: usize,
 }
 
 /// Where the requests of a journey go.

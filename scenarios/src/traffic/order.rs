@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use load::{Arrivals, JourneyTime, Timeline, TrafficError};
 use run_folder::Addresses;
@@ -41,6 +42,12 @@ impl Load {
     pub fn arrivals(&self) -> f64 {
         let systems = self.systems.iter().map(|load| load.arrivals());
         systems.chain(self.journeys.iter().map(|journey| journey.rate)).sum()
+    }
+
+    /// The same at one moment, as an offset from the first arrival of the warm-up.
+    pub fn arrivals_at(&self, offset: Duration) -> f64 {
+        let journeys = self.journeys.iter().map(|journey| journey.rate_at(offset));
+        self.systems.iter().map(|load| load.arrivals()).chain(journeys).sum()
     }
 
     /// Every rule about what is sent, in the order of their ids.

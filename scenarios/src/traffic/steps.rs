@@ -8,13 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use load::chance::Chance;
 use load::open_model::{Answer, Arrival, Hands, Scenario, System};
-use load::{Schedule, TrafficError, crew};
+use load::{TrafficError, crew};
 use reports::Outcome;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::Told;
-use crate::journeys::{Body, Journey, SENT, Step, To};
+use crate::journeys::{Body, Journey, SENT, Step, Times, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
 use crate::traffic::voice::{Expecting, Line, Voice};
@@ -56,9 +56,13 @@ fn system(order: &Order, journey: &Journey, number: u64, events: &UnboundedSende
         }
     };
     let waits: Duration = journey.steps.iter().map(|step| step.pause + step.retry.map_or(Duration::ZERO, |retry| retry.within)).sum();
-    let longest = crew::Journey { time: REQUEST + waits, requests: u32::try_from(journey.steps.len()).unwrap_or(u32::MAX) };
-    let schedule = Schedule::new(order.arrivals, journey.rate, order.timeline.end(), order.seed, number);
-    let users = order.users(journey.rate, longest);
+    let requests = match &journey.times {
+        Times::Steady | Times::Stages(_) => u32::try_from(journey.steps.len()).unwrap_or(u32::MAX),
+        Times::Recorded(_) => 1,
+    };
+    let longest = crew::Journey { time: REQUEST + waits, requests };
+    let schedule = journey.schedule(order.arrivals, order.timeline.end(), order.seed, number);
+    let users = order.users(schedule.busiest(), longest);
     Ok(System { scenario: Arc::new(Steps { voice, journey: journey.clone() }), schedule: Arc::new(schedule), users, address })
 }
 
@@ -74,9 +78,8 @@ impl Scenario for Steps {
         let mut values = row.cloned().unwrap_or_default();
         let mut chance = Chance::new(&[self.voice.seed, self.voice.system, arrival.number]);
         let (mut due, mut number) = (arrival.due, 0);
-        for step in &self.journey.steps {
+        for step in self.journey.steps_of(arrival.number) {
             due += step.pause;
-            tokio::time::sleep(step.pause).await;
             // `None`: the run was stopped, or the answer is not what the next request needs.
             let Some(answer) = self.step(step, &mut values, &mut chance, &mut number, arrival, due, hands).await else { return };
             due = answer.done;
@@ -99,6 +102,10 @@ impl Steps {
     ) -> Option<Answer> {
         let mut due = first;
         loop {
+            // Before the request is made up, because it may hold the time.
+            if !hands.wait_until(due).await {
+                return None;
+            }
             let is_last = step.retry.is_none_or(|retry| due + retry.every > first + retry.within);
             let headers: Vec<_> = step.headers.iter().map(|(name, value)| (*name, value.filled(values, chance))).collect();
             let line = line(step, &headers, values, chance, is_last);
@@ -115,7 +122,6 @@ impl Steps {
             match (is_right, is_last, step.retry) {
                 (true, ..) => return keep(step, &answer, values).then_some(answer),
                 (false, false, Some(retry)) => {
-                    tokio::time::sleep(retry.every).await;
                     due = answer.done + retry.every;
                 }
                 (false, ..) => return None,

@@ -8,7 +8,7 @@ use crate::support::Server;
 use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
-use scenarios::journeys::{Body, Expected, Journey, Step, Text, To, ToldOf};
+use scenarios::journeys::{Body, Expected, Journey, Step, Text, Times, To, ToldOf};
 use scenarios::systems::Setup;
 use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};
@@ -19,6 +19,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
     let journey = Journey {
         name: "orders",
         rate: 40.0,
+        times: Times::Steady,
         to: To::Elsewhere(format!("http://{}/orders", server.address).parse().unwrap()),
         rows: Arc::default(),
         steps: vec![Step {

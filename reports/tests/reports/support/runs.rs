@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use faults::Fault;
-use reports::measurements::{Books, End, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored};
+use reports::measurements::{
+    Books, End, Endings, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, RunKind,
+};
 use reports::{Bound, Expectation, Latencies, Outcome, Phase, Rolls, Starts, Tag};
 
 /// The endpoint under test.
@@ -51,6 +53,7 @@ pub fn phases(lengths: &[(Phase, u32)]) -> Vec<PhaseSpan> {
 pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expectation>) -> Measurements {
     Measurements {
         experiment: Experiment {
+            kind: RunKind::Experiment,
             name: "made-up".into(),
             question: "Is the verdict right?".into(),
             seed: 7,
@@ -70,6 +73,7 @@ pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expec
         latencies: Latencies::default(),
         service_times: Latencies::default(),
         books: Books::default(),
+        endings: Endings::default(),
         dispositions: vec![],
         deployments: vec![],
         injections: vec![],

@@ -1,0 +1,128 @@
+//! What `brownout load` can be asked for.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use engine::bounds::{AtMostTime, Errors};
+use faults::time::Time;
+use scenarios::units::Rate;
+
+/// `brownout load`
+#[derive(Debug, clap::Args)]
+pub struct Load {
+    /// Path of a file with `[[load.requests]]` or `[[journey]]`, or one URL
+    #[arg(value_name = "FILE|URL")]
+    pub target: String,
+    /// What is sent to one URL
+    #[command(flatten)]
+    pub to_url: ToUrl,
+    /// Folder for the report [default: brownout-runs/<time>-<name>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the files of an earlier run in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// What arrivals and made-up values depend on; replaces the seed of the file
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print result.json on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is sent to one URL; a file says all of it itself.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "For a URL")]
+pub struct ToUrl {
+    /// Requests a second, such as 500/s, sent when they are due however slow the answers are
+    #[arg(long, value_name = "RATE", value_parser = written::<Rate>)]
+    pub rate: Option<String>,
+    /// How long is measured, after the warm-up [default: 30s]
+    #[arg(long = "for", value_name = "TIME")]
+    pub length: Option<Time>,
+    /// How long requests are sent before the measurement [default: 3s]
+    #[arg(long, value_name = "TIME")]
+    pub warm_up: Option<Time>,
+    /// HTTP method [default: GET]
+    #[arg(long, short = 'X', value_name = "METHOD", ignore_case = true)]
+    pub method: Option<Method>,
+    /// Header, such as 'accept: application/json'; may be repeated. It is in no report
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// Body, or @FILE
+    #[arg(long, short = 'd', value_name = "TEXT|@FILE")]
+    pub body: Option<String>,
+    /// Status that is right; may be repeated [default: every 2xx]
+    #[arg(long = "status", value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..500))]
+    pub statuses: Vec<u16>,
+    /// How arrivals are spread [default: constant]
+    #[arg(long)]
+    pub arrivals: Option<Arrivals>,
+    /// Bound on the median, such as '<= 50ms'
+    #[arg(long, value_name = "BOUND", value_parser = written::<AtMostTime>)]
+    pub p50: Option<String>,
+    /// Bound on the 90th percentile
+    #[arg(long, value_name = "BOUND", value_parser = written::<AtMostTime>)]
+    pub p90: Option<String>,
+    /// Bound on the 99th percentile
+    #[arg(long, value_name = "BOUND", value_parser = written::<AtMostTime>)]
+    pub p99: Option<String>,
+    /// Bound on the share of errors, such as '<= 1%', or 'any' [default: <= 2%, more for few requests]
+    #[arg(long, value_name = "BOUND", value_parser = written::<Errors>)]
+    pub errors: Option<String>,
+}
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// How arrivals are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Arrivals {
+    /// Evenly
+    Constant,
+    /// As a Poisson process from the seed
+    Poisson,
+}
+
+impl Arrivals {
+    /// As a file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
+/// A text that `T` reads, as it was written: a file gets it.
+fn written<T: std::str::FromStr<Err = String>>(text: &str) -> Result<String, String> {
+    text.parse::<T>().map(|_| text.to_owned())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write `name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

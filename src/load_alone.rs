@@ -1,0 +1,263 @@
+//! `brownout load`: load alone, to the addresses of a file or to one URL. It starts no stack and
+//! injects nothing.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use engine::Plan;
+use engine::check::power;
+use engine::run::{Done, RunError, Setting};
+use engine::targets::bare::Bare;
+use faults::time::Time;
+use load::Endpoint;
+use reports::load_table;
+use run_folder::{FolderError, RunFolder};
+
+use crate::check;
+use crate::cli::{Load, ToUrl};
+use crate::progress::Progress;
+use crate::run::{runs_folder, shown};
+use crate::signals::Signals;
+use crate::up;
+
+/// Sends, judges, and writes the report; the exit code is the verdict's.
+///
+/// # Errors
+/// If nothing could be sent.
+pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
+    let mut plan = match plan(arguments) {
+        Ok(plan) => plan,
+        Err(complaints) => {
+            eprint!("{complaints}");
+            return Ok(crate::exit::COULD_NOT_RUN);
+        }
+    };
+    if let Some(seed) = arguments.seed {
+        plan.seed = seed;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // From here on a signal is kept until it can be handled.
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", dates::file_name(SystemTime::now()), plan.name)));
+    let folder = arguments.out.as_ref().map_or_else(new, |folder| RunFolder::claim(folder, arguments.force))?;
+    eprintln!("{}\n", plan.question);
+    power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
+    let mut progress = Progress::alone(plan.timeline.end());
+    let setting =
+        Setting { folder: folder.path().to_owned(), run: up::new_marker(), command: command_line(arguments), signals: Box::new(signals) };
+    let done = runtime.block_on(engine::run::run(&plan, &mut Bare, setting, &mut progress));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match done {
+        Ok(done) => finish(arguments, &done, &folder),
+        Err(RunError::Asked(asked)) => {
+            eprintln!("stopped as asked before the first request");
+            Ok(asked.exit_code())
+        }
+        Err(RunError::Folder(cause)) => Err(FolderError::Unwritable { path: folder.path().to_owned(), cause }.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn finish(arguments: &Load, done: &Done, folder: &RunFolder) -> Result<u8, Box<dyn Error>> {
+    let report = reports::judge(&done.measurements);
+    reports::write_all(folder.path(), &report, &done.measurements.latencies)
+        .map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
+    if arguments.json {
+        print!("{}", std::fs::read_to_string(folder.path().join("result.json"))?);
+    } else {
+        print!("{}", load_table::write(&report));
+        page!("\n{}: {}\n", report.verdict.name(), report.sentence);
+        report.reasons.iter().skip(1).for_each(|reason| page!("- {reason}\n"));
+        println!("report: {}", shown(&folder.path().join("report.html")));
+    }
+    if done.asked.is_some() {
+        eprintln!("stopped as asked: what was under way was given up");
+    }
+    Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
+}
+
+/// The checked plan of a file or of a URL.
+fn plan(arguments: &Load) -> Result<Plan, String> {
+    let target = arguments.target.as_str();
+    if target.starts_with("http://") || target.starts_with("https://") {
+        return to_url(target, &arguments.to_url);
+    }
+    if let Some(flag) = given(&arguments.to_url).first() {
+        return Err(format!("error: `--{flag}` is for a URL; `{target}` is a file, and says it itself\n"));
+    }
+    check::read_load(target)
+}
+
+/// The flags of a URL that were given.
+fn given(to: &ToUrl) -> Vec<&'static str> {
+    let flags = [
+        ("rate", to.rate.is_some()),
+        ("for", to.length.is_some()),
+        ("warm-up", to.warm_up.is_some()),
+        ("method", to.method.is_some()),
+        ("header", !to.headers.is_empty()),
+        ("body", to.body.is_some()),
+        ("status", !to.statuses.is_empty()),
+        ("arrivals", to.arrivals.is_some()),
+        ("p50", to.p50.is_some()),
+        ("p90", to.p90.is_some()),
+        ("p99", to.p99.is_some()),
+        ("errors", to.errors.is_some()),
+    ];
+    flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+}
+
+fn to_url(url: &str, to: &ToUrl) -> Result<Plan, String> {
+    let endpoint: Endpoint = url.parse().map_err(|what| format!("error: {what}\n"))?;
+    let text = as_file(url, &endpoint, to)?;
+    // Its text is made here, so a position in it would help no reader.
+    engine::check_load_with(&file_name(&endpoint.host), &text, &to.headers)
+        .map_err(|wrong| wrong.iter().map(|wrong| format!("error: {}\n", wrong.what)).collect())
+}
+
+/// The file that says the same: the report shows it, and it can be kept and grown. Headers are left
+/// out, because they may be secret.
+fn as_file(url: &str, endpoint: &Endpoint, to: &ToUrl) -> Result<String, String> {
+    let Some(rate) = &to.rate else {
+        return Err("error: a URL needs `--rate`, requests a second, such as `--rate 50/s`\n".to_owned());
+    };
+    let method = to.method.map_or("GET", crate::cli::Method::name);
+    let path = endpoint.path.split('?').next().unwrap_or_default();
+    let of = quoted(&format!("{} {method} {path}", endpoint.host));
+    let or = |time: Option<Time>, seconds| time.unwrap_or_else(|| Time::from(Duration::from_secs(seconds)));
+    let mut text = format!("[phases]\nwarm-up = \"{}\"\nmeasured = \"{}\"\n", or(to.warm_up, 3), or(to.length, 30));
+    if let Some(arrivals) = to.arrivals {
+        let _ = write!(text, "\n[load]\narrivals = \"{}\"\n", arrivals.name());
+    }
+    let statuses = if to.statuses.is_empty() { (200..=208).chain([226]).collect() } else { to.statuses.clone() };
+    let _ = write!(
+        text,
+        "\n[[load.requests]]\nof = {of}\nurl = {}\nrate = {}\nmethod = \"{method}\"\nstatuses = {statuses:?}\n",
+        quoted(url),
+        quoted(rate)
+    );
+    if let Some(body) = &to.body {
+        let body = match body.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file).map_err(|error| format!("error: the body `{file}` cannot be read: {error}\n"))?,
+            None => body.clone(),
+        };
+        let _ = writeln!(text, "body = {}", quoted(&body));
+    }
+    let aims = [("p50", &to.p50), ("p90", &to.p90), ("p99", &to.p99), ("errors", &to.errors)];
+    let aims: Vec<_> = aims.into_iter().filter_map(|(name, bound)| Some(format!("{name} = {}\n", quoted(bound.as_ref()?)))).collect();
+    if !aims.is_empty() {
+        let _ = write!(text, "\n[[expect]]\nof = {of}\n{}", aims.concat());
+    }
+    Ok(text)
+}
+
+/// A TOML string: those of JSON are valid in TOML, but for one character that TOML wants escaped.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A host as part of a folder's name.
+fn file_name(host: &str) -> String {
+    host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+}
+
+/// The command line that repeats it, without the values of headers.
+fn command_line(arguments: &Load) -> String {
+    let Load { target, to_url: to, seed, .. } = arguments;
+    let mut line = format!("brownout load {target}");
+    let mut add = |flag: &str, value: &str| {
+        let _ = write!(line, " --{flag} {}", in_shell(value));
+    };
+    let text = |time: Option<Time>| time.map(|time| time.to_string());
+    let [length, warm_up] = [text(to.length), text(to.warm_up)];
+    let method = to.method.map(|method| method.name().to_owned());
+    let arrivals = to.arrivals.map(|arrivals| arrivals.name().to_owned());
+    for (flag, value) in [("rate", &to.rate), ("for", &length), ("warm-up", &warm_up), ("method", &method)] {
+        value.iter().for_each(|value| add(flag, value));
+    }
+    to.headers.iter().for_each(|(name, _)| add("header", &format!("{name}: ...")));
+    to.statuses.iter().for_each(|status| add("status", &status.to_string()));
+    for (flag, value) in
+        [("body", &to.body), ("arrivals", &arrivals), ("p50", &to.p50), ("p90", &to.p90), ("p99", &to.p99), ("errors", &to.errors)]
+    {
+        value.iter().for_each(|value| add(flag, value));
+    }
+    seed.iter().for_each(|seed| add("seed", &seed.to_string()));
+    line
+}
+
+/// A word of a command line, in quotes where a shell needs them.
+fn in_shell(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn read(arguments: &[&str]) -> Load {
+        let all = ["brownout", "load"].iter().chain(arguments);
+        let Command::Load(load) = Cli::try_parse_from(all).unwrap().command else { panic!("not load") };
+        load
+    }
+
+    #[test]
+    fn a_url_becomes_a_file_without_secrets() {
+        let load = read(&[
+            "https://shop.example.com/a?token=x",
+            "--rate",
+            "90/m",
+            "--for",
+            "20s",
+            "-X",
+            "post",
+            "-H",
+            "authorization: Bearer s3cret",
+            "--body",
+            "{\"a\":\"\u{7f}\n\"}",
+            "--arrivals",
+            "poisson",
+            "--p99",
+            "<= 200ms",
+            "--errors",
+            "any",
+        ]);
+        let plan = plan(&load).unwrap();
+        let [journey] = plan.load.journeys.as_slice() else { panic!("{plan:?}") };
+        assert_eq!((journey.rate, plan.judged(), plan.arrivals), (1.5, Duration::from_secs(20), load::Arrivals::Poisson));
+        let step = &journey.steps[0];
+        assert_eq!((step.of, step.method), ("shop.example.com POST /a", "POST"));
+        assert!(step.expected.statuses.contains(&201) && !step.expected.statuses.contains(&301));
+        assert!(format!("{:?}", step.headers).contains("s3cret"));
+        assert_eq!(
+            format!("{:?}", step.body),
+            format!("{:?}", scenarios::journeys::Body::Text(scenarios::journeys::Text::literal("{\"a\":\"\u{7f}\n\"}")))
+        );
+        assert_eq!((plan.expectations.len(), plan.any_errors.as_slice()), (1, &["shop.example.com POST /a".to_owned()][..]));
+        let line = command_line(&load);
+        assert!(line.contains("--rate 90/m --for 20s --method POST --header 'authorization: ...'"), "{line}");
+        assert!(!line.contains("s3cret") && !plan.text.contains("s3cret"));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_target_is_refused() {
+        for (arguments, says) in [
+            (&["http://127.0.0.1:1/"][..], "a URL needs `--rate`"),
+            (&["http://user:x@127.0.0.1:1/", "--rate", "5/s"], "is not a URL"),
+            (&["shop.toml", "--rate", "5/s"], "`--rate` is for a URL; `shop.toml` is a file"),
+            (&["http://127.0.0.1:1/", "--rate", "5/s", "--for", "10ms"], "`measured` is `10ms`; it needs `1s` at least"),
+            (&["http://127.0.0.1:1/", "--rate", "90000/s"], "more than one machine can send"),
+            (&["http://127.0.0.1:1/", "--rate", "5/s", "-H", "host: x"], "the header `host` cannot be sent"),
+            (&["http://127.0.0.1:1/", "--rate", "5/s", "--p99", "<= 40s"], "always holds"),
+            (&["http://127.0.0.1:1/", "--rate", "5/s", "--body", "@nowhere"], "the body `nowhere` cannot be read"),
+        ] {
+            let wrong = plan(&read(arguments)).unwrap_err();
+            assert!(wrong.contains(says), "{arguments:?}: {wrong}");
+        }
+    }
+}
