@@ -1,5 +1,6 @@
 //! What can be asked of the command.
 
+mod explore;
 mod up;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use scenarios::systems::System;
 use crate::layer::elf::Glibc;
 use crate::layer::toolchain::{Arch, Linker};
 
+pub use explore::Explore;
 pub use up::Up;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -43,6 +45,8 @@ Exit codes:
 pub enum Command {
     /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
     Run(Run),
+    /// Hurt every place of a journey in every way, and hand over a matrix and an experiment for each finding
+    Explore(Explore),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
     Check(Check),
     /// Show what `run --target aws` would change and call; read-only

@@ -12,6 +12,7 @@ mod check_template;
 mod cli;
 mod doctor;
 mod exit;
+mod explore;
 mod export;
 mod faults_page;
 mod fold;
@@ -72,6 +73,7 @@ fn written(code: u8) -> ExitCode {
 fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan { experiment, on, via } => plan::plan(&experiment, &on, via),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),

@@ -1,6 +1,7 @@
 //! A checked experiment: every name is known, every number is within its bounds. Nothing below this
 //! reads text any more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use faults::effect::GATEWAY;
@@ -62,6 +63,18 @@ pub struct Plan {
     pub strike_a_broken_baseline: bool,
     /// When to end early.
     pub stop: Option<MoreThanFor>,
+    /// What it needs as a wave of an exploration.
+    pub wave: Option<Wave>,
+}
+
+/// What a wave of an exploration needs beyond an experiment: its stack follows requests, and each
+/// request is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wave {
+    /// How long it may take, after the last answer, until nothing is on its way any more.
+    pub settling: Duration,
+    /// The queues that functions poll.
+    pub polled: BTreeSet<String>,
 }
 
 impl Plan {
@@ -79,6 +92,7 @@ impl Plan {
     pub fn deployment(&self) -> Deployment {
         let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
         all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
+        all.follow = self.wave.is_some();
         all
     }
 

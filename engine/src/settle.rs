@@ -25,7 +25,8 @@ const JOINING: Duration = Duration::from_millis(100);
 
 /// How long the systems of a plan may need until nothing is in flight any more.
 fn settling(plan: &Plan, lag: Duration) -> Duration {
-    let longest = plan.load.systems.iter().map(|load| load.settling(&plan.setup)).max().unwrap_or_default();
+    let of_systems = plan.load.systems.iter().map(|load| load.settling(&plan.setup));
+    let longest = of_systems.chain(plan.wave.iter().map(|wave| wave.settling)).max().unwrap_or_default();
     (SETTLING + lag + longest).min(LONGEST)
 }
 
@@ -52,7 +53,8 @@ impl Run<'_> {
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
-        if self.end == End::Finished && self.asked.is_none() {
+        // A wave judges what its requests show.
+        if self.end == End::Finished && self.asked.is_none() && self.plan.wave.is_none() {
             self.progress.say("settled; looking at what needs quiet");
             self.try_out(traffic, addresses, signals).await;
         }

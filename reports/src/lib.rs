@@ -11,6 +11,7 @@ pub mod deployments;
 pub mod dispositions;
 pub mod distributions;
 pub mod expectation;
+pub mod explored;
 pub mod formats;
 mod html_tables;
 pub mod implied;

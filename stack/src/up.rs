@@ -104,6 +104,7 @@ impl Up {
     async fn started(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
         let (sightings, seen) = Sightings::channel();
+        let sightings = sightings.following(settings.deployment.follow);
         let sinks = [
             line_sink::start(&settings.folder.ledger(), entries, Entry::to_line)?,
             line_sink::start(&settings.folder.sightings(), seen, Sighting::to_line)?,
@@ -133,6 +134,7 @@ impl Up {
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+        platform.follow(&sightings);
         invoke.put(platform.door());
         services.lambda.put(platform.lambda);
         if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {

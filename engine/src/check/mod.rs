@@ -162,6 +162,7 @@ impl Check<'_> {
             own,
             deployed,
             stack: self.named_stack(file, how),
+            wave: None,
         };
         self.would_be_refused(aws::section(file), &plan);
         self.reach(file, &plan);

@@ -13,7 +13,7 @@ use reports::Outcome;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::journeys::{Body, Journey, Step, To};
+use crate::journeys::{Body, FIRST_NUMBER, Journey, REQUESTS_OF_A_STEP, Step, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
 use crate::traffic::voice::{Line, Voice};
@@ -21,9 +21,6 @@ use crate::{Asked, Event};
 
 /// What each request may take without a fault, over the internet.
 const REQUEST: Duration = Duration::from_secs(5);
-
-/// Numbers below belong to the systems that come with brownout.
-const FIRST_NUMBER: u64 = 100;
 
 struct Steps {
     voice: Voice,
@@ -69,8 +66,8 @@ impl Scenario for Steps {
         let row = usize::try_from(arrival.number).unwrap_or_default().checked_rem(rows.len()).and_then(|at| rows.get(at));
         let mut values = row.cloned().unwrap_or_default();
         let mut chance = Chance::new(&[self.voice.seed, self.voice.system, arrival.number]);
-        let (mut due, mut number) = (arrival.due, 0);
-        for step in &self.journey.steps {
+        let mut due = arrival.due;
+        for (step, mut number) in self.journey.steps.iter().zip((0..).step_by(REQUESTS_OF_A_STEP)) {
             due += step.pause;
             tokio::time::sleep(step.pause).await;
             // `None`: the run was stopped, or the answer is not what the next request needs.

@@ -32,6 +32,10 @@ pub struct Deployment {
     /// How many times faster than at AWS long waits run.
     #[serde(default)]
     pub compressed: Compressed,
+    /// Whether requests are followed through the stack, for an exploration: what a queue, a stream or a bucket passes on keeps the
+    /// trace of its cause, one record an event, and each invocation and call is reported.
+    #[serde(default)]
+    pub follow: bool,
 }
 
 /// A SAM or CloudFormation template and its parameters.
