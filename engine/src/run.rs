@@ -2,7 +2,7 @@
 //! mean is decided elsewhere.
 
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use protocol::Left;
 use reports::measurements::{End, Measurements, Restored};
@@ -16,7 +16,7 @@ use super::deploy::deploy;
 use super::followed::Followed;
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{deployments, experiment, machine_wait_us, phases, platform, unchecked};
+use super::measured::{deployments, experiment, machine_wait_us, ms, phases, platform, unchecked, unix_ms};
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
@@ -186,7 +186,8 @@ impl Run<'_> {
                 }
             }
         }
-        self.calm(traffic.started().elapsed()).await
+        // The faults of a wave are in force until all is at rest.
+        if self.plan.wave.is_none() { self.calm(traffic.started().elapsed()).await } else { Ok(()) }
     }
 
     async fn tick(&mut self, traffic: &Traffic) -> Result<(), RunError> {
@@ -197,6 +198,18 @@ impl Run<'_> {
         if self.end == End::Finished {
             self.move_on(offset, traffic).await?;
         }
+        self.renew().await?;
+        self.target.health()?;
+        self.fired = self.fired.take().or_else(|| self.target.ended());
+        // A late answer counts in the second in which it was due; a second is written once no such
+        // answer can come any more.
+        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
+        self.show(offset, traffic);
+        Ok(())
+    }
+
+    /// Renews the lease when it is due.
+    pub(super) async fn renew(&mut self) -> Result<(), RunError> {
         let now = Instant::now();
         if self.keeper.is_due(now) {
             let renewed = self.keeper.renew(now);
@@ -205,12 +218,6 @@ impl Run<'_> {
             }
             self.target.strike(&renewed).await?;
         }
-        self.target.health()?;
-        self.fired = self.fired.take().or_else(|| self.target.ended());
-        // A late answer counts in the second in which it was due; a second is written once no such
-        // answer can come any more.
-        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
-        self.show(offset, traffic);
         Ok(())
     }
 
@@ -267,7 +274,7 @@ impl Run<'_> {
         }
         if self.stage == Stage::Rehearsed && offset >= timeline.fault_from().saturating_sub(lead) {
             self.strike(offset, traffic).await?;
-        } else if self.stage == Stage::Struck && offset >= timeline.calm_at() {
+        } else if self.stage == Stage::Struck && offset >= timeline.calm_at() && self.plan.wave.is_none() {
             self.calm(offset).await?;
         }
         Ok(())
@@ -301,7 +308,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
+    pub(super) async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
         let was = std::mem::replace(&mut self.stage, Stage::Calmed);
         if matches!(was, Stage::Rehearsed | Stage::Struck) {
             let plan = self.keeper.calm();
@@ -386,12 +393,4 @@ impl Run<'_> {
         };
         Ok((measurements, self.asked, story))
     }
-}
-
-fn unix_ms() -> u64 {
-    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -37,6 +37,9 @@ impl Run<'_> {
         let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut quiet = Quiet::default();
         while Instant::now() < deadline && self.asked.is_none() {
+            if let Err(error) = self.renew().await {
+                self.fail(&error);
+            }
             self.drain(traffic).await;
             let at_rest = match traffic.at_rest(&mut quiet).await {
                 Ok(at_rest) => at_rest,
@@ -52,6 +55,9 @@ impl Run<'_> {
                 () = tokio::time::sleep(TICK) => {}
                 asked = signals.asked() => self.asked = Some(asked),
             }
+        }
+        if let Err(error) = self.calm(traffic.started().elapsed()).await {
+            self.fail(&error);
         }
         // A wave judges what its requests show.
         if self.end == End::Finished && self.asked.is_none() && self.plan.wave.is_none() {

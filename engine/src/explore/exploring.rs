@@ -27,8 +27,10 @@ const ARRIVALS: f64 = 100.0;
 const SPAN: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(25));
 /// A longer delay is never tried.
 const LONGEST_DELAY: Duration = Duration::from_secs(31);
-/// How far apart the cases are that others have hurt.
-const APART: Duration = Duration::from_secs(3);
+/// How far apart the cases of a run are at least, so that many arrivals of it are not hurt.
+const APART: Duration = Duration::from_millis(200);
+/// How far apart the cases are that others may have hurt.
+const FAR_APART: Duration = Duration::from_millis(1500);
 
 /// An exploration under way.
 struct Exploring<'a> {
@@ -160,7 +162,7 @@ impl Exploring<'_> {
                 return Ok(End::Budget);
             }
             let wanted: Vec<usize> = open.iter().copied().take(room).collect();
-            let apart = if are_apart { APART } else { Duration::ZERO };
+            let apart = if are_apart { FAR_APART } else { APART };
             let window = Window { from: wave::first(), to: self.to, apart };
             let dealt = deal(&self.matrix.cases, &wanted, &self.fault_free, window);
             if dealt.is_empty() {
@@ -202,7 +204,7 @@ impl Exploring<'_> {
             Ok(ended) => ended,
             Err(error) => return Ok(Some(format!("run {} could not be carried out: {}", self.waves, crate::chain(&error)))),
         };
-        let sides = Sides::new(&self.fault_free, &ended.observed);
+        let sides = Sides::new(&self.fault_free, &ended.observed, dealt);
         for one in dealt {
             self.tried.insert(one.case, Tried { judged: sides.judge(one), root: one.root.clone() });
         }

@@ -1,7 +1,7 @@
 //! What came of a case: the rules that its journey broke, what differs from the same journey without a
 //! fault, and whether it could be followed to its end. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use reports::Outcome as Ended;
@@ -10,15 +10,19 @@ use scenarios::invariants::Breach;
 
 use super::cases::{Case, Dealt, fault_name};
 use super::observed::Observed;
+use super::roots::Arrival;
 use super::tree::Effect;
 use crate::story::{Broken, Request};
 
 /// An answer is slower if it takes this many times as long, and this much longer.
 const SLOWER: (u32, Duration) = (2, Duration::from_millis(200));
 
+/// The rule about effects that are missing.
+const MISSING: &str = "T-1";
+
 /// The rules about what differs from the fault-free journey: id and text.
 pub const TREE_RULES: [(&str, &str); 3] = [
-    ("T-1", "an acknowledged request has every effect that it has without a fault"),
+    (MISSING, "an acknowledged request has every effect that it has without a fault"),
     ("T-2", "no fault makes a second row, object or mail of one request"),
     ("T-3", "a request that no fault touched is answered, whatever happened to its journey before"),
 ];
@@ -34,7 +38,8 @@ pub enum Judged {
     Broken(Vec<Broken>),
     /// It shows nothing; why.
     Unclear(String),
-    /// It did not strike, and its journey was hurt by another case.
+    /// It may have been hurt by another case: its journey failed before the fault could strike, or
+    /// arrivals that no case hurts show the same.
     HurtByAnother,
 }
 
@@ -49,7 +54,7 @@ impl Judged {
                 (Outcome::Broken, first.map(|broken| format!("{}: {}", broken.rule, broken.breach.answered)).unwrap_or_default())
             }
             Self::Unclear(why) => (Outcome::Unclear, why.clone()),
-            Self::HurtByAnother => (Outcome::Unclear, "its journey failed before the fault could strike".to_owned()),
+            Self::HurtByAnother => (Outcome::Unclear, "requests that no fault touched show the same, twice".to_owned()),
         }
     }
 }
@@ -60,38 +65,45 @@ pub struct Sides<'a> {
     fault_free: &'a Observed,
     wave: &'a Observed,
     stable: HashMap<&'static str, BTreeMap<Effect, usize>>,
+    /// What arrivals show that no case hurts: a case of the same wave that shows it too may have been
+    /// hurt by another.
+    elsewhere: BTreeSet<String>,
 }
 
 impl<'a> Sides<'a> {
     /// Compares a wave with the fault-free traffic.
-    pub fn new(fault_free: &'a Observed, wave: &'a Observed) -> Self {
-        Self { fault_free, wave, stable: fault_free.stable_effects() }
+    pub fn new(fault_free: &'a Observed, wave: &'a Observed, hurt: &[Dealt]) -> Self {
+        let mut sides = Self { fault_free, wave, stable: fault_free.stable_effects(), elsewhere: BTreeSet::new() };
+        let unhurt = wave.arrivals().filter(|(arrival, _)| !hurt.iter().any(|dealt| dealt.arrival == *arrival));
+        let shown = unhurt.flat_map(|(arrival, requests)| {
+            let of_effects = requests.iter().flat_map(|request| sides.effects(request));
+            let of_answers = sides.fails_untouched(arrival, "");
+            wave.broken(arrival).iter().cloned().chain(of_effects).chain(of_answers)
+        });
+        sides.elsewhere = shown.map(|broken| sign(&broken)).collect();
+        sides
     }
 
     /// What came of a case.
     pub fn judge(&self, dealt: &Dealt) -> Judged {
         let broken = self.wave.broken(dealt.arrival);
+        let fails = || self.fails_untouched(dealt.arrival, &dealt.root);
         if !self.wave.has_struck(&fault_name(dealt.case)) {
-            let is_hurt = !broken.is_empty() || self.fails_untouched(dealt).is_some();
+            let is_hurt = !broken.is_empty() || fails().is_some();
             return if is_hurt { Judged::HurtByAnother } else { Judged::Unclear("the fault did not strike".to_owned()) };
         }
-        if !broken.is_empty() {
-            return Judged::Broken(broken.to_vec());
-        }
         let Some(request) = self.request(dealt) else { return Judged::Unclear("its request was not sent".to_owned()) };
-        let (second, missing) = self.effects(dealt, request);
-        let of_tree: Vec<_> = second.into_iter().chain(self.fails_untouched(dealt)).collect();
-        if !of_tree.is_empty() {
-            return Judged::Broken(of_tree);
+        let left = self.wave.unfinished(dealt.arrival);
+        // What is still on its way may yet have the effects that are missing.
+        let of_effects = self.effects(request).into_iter().filter(|broken| left == 0 || broken.rule != MISSING);
+        let all: Vec<_> = broken.iter().cloned().chain(of_effects).chain(fails()).collect();
+        let own: Vec<_> = all.iter().filter(|broken| !self.elsewhere.contains(&sign(broken))).cloned().collect();
+        match (own.is_empty(), all.is_empty()) {
+            (false, _) => Judged::Broken(own),
+            (true, false) => Judged::HurtByAnother,
+            (true, true) if left > 0 => Judged::Unclear(format!("{left} of its messages and invocations had not ended when the wave did")),
+            (true, true) => self.degraded(dealt, request).map_or(Judged::Held, Judged::Degraded),
         }
-        match self.wave.unfinished(dealt.arrival) {
-            0 => {}
-            left => return Judged::Unclear(format!("{left} of its messages and invocations had not ended when the wave did")),
-        }
-        if !missing.is_empty() {
-            return Judged::Broken(missing);
-        }
-        self.degraded(dealt, request).map_or(Judged::Held, Judged::Degraded)
     }
 
     fn request(&self, dealt: &Dealt) -> Option<&Request> {
@@ -100,30 +112,30 @@ impl<'a> Sides<'a> {
 
     /// T-3: the last request to an endpoint fails, no fault touched it, and without the fault it is
     /// answered.
-    fn fails_untouched(&self, dealt: &Dealt) -> Option<Broken> {
-        let before = last(self.fault_free.requests(dealt.arrival));
+    fn fails_untouched(&self, arrival: Arrival, touched: &str) -> Option<Broken> {
+        let before = last(self.fault_free.requests(arrival));
         let is_answered = |endpoint: &str| before.get(endpoint).is_some_and(|request| request.outcome == Ended::Answered);
-        let now = last(self.wave.requests(dealt.arrival));
+        let now = last(self.wave.requests(arrival));
         let failed = now.into_values().find(|request| {
-            matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.root != dealt.root && is_answered(request.endpoint)
+            matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.root != touched && is_answered(request.endpoint)
         })?;
         Some(tree_rule(2, failed, answered(failed), "an answer, as without the fault".to_owned()))
     }
 
     /// T-2 and T-1: effects that came twice, and effects of an acknowledged request that are missing.
-    fn effects(&self, dealt: &Dealt, request: &Request) -> (Vec<Broken>, Vec<Broken>) {
-        let (mut second, mut missing) = (Vec::new(), Vec::new());
-        let found = self.wave.tree(&dealt.root).map(|tree| tree.effects.counts()).unwrap_or_default();
+    fn effects(&self, request: &Request) -> Vec<Broken> {
+        let mut broken = Vec::new();
+        let found = self.wave.tree(&request.root).map(|tree| tree.effects.counts()).unwrap_or_default();
         for (effect, expected) in self.stable.get(request.endpoint).into_iter().flatten() {
             let found = found.get(effect).copied().unwrap_or_default();
             let (found_words, expected_words) = (format!("{found} {effect}"), format!("{expected} {effect}, as without the fault"));
             if found > *expected && !effect.may_double() {
-                second.push(tree_rule(1, request, found_words, expected_words));
+                broken.push(tree_rule(1, request, found_words, expected_words));
             } else if found < *expected && request.outcome == Ended::Answered {
-                missing.push(tree_rule(0, request, found_words, expected_words));
+                broken.push(tree_rule(0, request, found_words, expected_words));
             }
         }
-        (second, missing)
+        broken
     }
 
     fn degraded(&self, dealt: &Dealt, request: &Request) -> Option<String> {
@@ -153,6 +165,12 @@ fn last(requests: &[Request]) -> BTreeMap<&'static str, &Request> {
         }
     }
     last
+}
+
+/// What tells a breach from others, whichever arrival shows it: of effects also which.
+fn sign(broken: &Broken) -> String {
+    let of_tree = is_tree_rule(&broken.rule).then(|| format!("{} {}", broken.breach.asked, broken.breach.expected));
+    format!("{} {}", broken.rule, of_tree.unwrap_or_default())
 }
 
 fn answered(request: &Request) -> String {
@@ -266,7 +284,7 @@ pub(super) mod tests {
         let wave =
             Observed::of(Story { requests, breaches }, sightings, struck.then(|| strike(0)).into_iter(), &Default::default(), &roots());
         let dealt = Dealt { case: 0, arrival: arrival(1), root: root(1), due: Duration::from_secs(1) };
-        Sides::new(&fault_free, &wave).judge(&dealt)
+        Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(&dealt)
     }
 
     fn place(status: u16) -> Request {
@@ -328,6 +346,19 @@ pub(super) mod tests {
     fn a_breach_of_its_journey_breaks_a_case_and_one_of_another_does_not() {
         assert_eq!(rules(&judged(true, vec![place(201)], vec![breach(1)], seen(1, &["o"]))), ["T-1"]);
         assert_eq!(judged(true, vec![place(201)], vec![breach(2)], seen(1, &["o"])), Judged::Held);
+    }
+
+    #[test]
+    fn a_case_is_not_blamed_for_what_requests_show_that_no_fault_touched() {
+        let other = || request(root(2), "buy place", 2, 201);
+        let twice = |number| seen(number, &["o", "p"]);
+        let both = judged(true, vec![place(201), other()], vec![], [twice(1), twice(2)].concat());
+        assert_eq!(both, Judged::HurtByAnother);
+        let one = judged(true, vec![place(201), other()], vec![], [twice(1), seen(2, &["o"])].concat());
+        assert_eq!(rules(&one), ["T-2"]);
+        let (own, others) = (Broken { rule: "R-1".into(), ..breach(1) }, Broken { rule: "R-1".into(), ..breach(2) });
+        let all = [seen(1, &["o"]), seen(2, &["o"])].concat();
+        assert_eq!(judged(true, vec![place(201), other()], vec![own, others], all), Judged::HurtByAnother);
     }
 
     #[test]
