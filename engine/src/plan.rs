@@ -1,7 +1,7 @@
 //! A checked experiment: every name is known, every number is within its bounds. Nothing below this
 //! reads text any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use faults::effect::GATEWAY;
@@ -75,6 +75,9 @@ pub struct Wave {
     pub settling: Duration,
     /// The queues that functions poll.
     pub polled: BTreeSet<String>,
+    /// How many environments of each function are started beforehand: a new one delays the requests
+    /// of others.
+    pub warm: BTreeMap<String, u32>,
 }
 
 impl Plan {
@@ -93,6 +96,7 @@ impl Plan {
         let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
         all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
         all.follow = self.wave.is_some();
+        all.warm.extend(self.wave.iter().flat_map(|wave| wave.warm.clone()));
         all
     }
 

@@ -47,7 +47,7 @@ pub struct Dealt {
 pub struct Window {
     /// The first may be due then.
     pub from: Duration,
-    /// The delay of the last must be over then.
+    /// The last may be due then.
     pub to: Duration,
     /// How far apart the hurt requests are at least.
     pub apart: Duration,
@@ -92,9 +92,9 @@ impl Case {
 /// there are such requests; those that got none are left for another wave.
 pub fn deal(cases: &[Case], wanted: &[usize], fault_free: &Observed, window: Window) -> Vec<Dealt> {
     let candidates = candidates(fault_free, window);
-    // What takes long begins early.
+    // By place, so that what takes long is spread over the wave.
     let mut wanted: Vec<usize> = wanted.iter().copied().filter(|index| cases.get(*index).is_some()).collect();
-    wanted.sort_by_key(|index| std::cmp::Reverse(cases.get(*index).map(|case| case.hurt.wait)));
+    wanted.sort_unstable();
     let (mut dealt, mut used, mut environments) = (Vec::new(), BTreeSet::new(), 0);
     for index in wanted {
         let Some(case) = cases.get(index) else { continue };
@@ -104,7 +104,6 @@ pub fn deal(cases: &[Case], wanted: &[usize], fault_free: &Observed, window: Win
         let is_apart = |due: Duration, dealt: &[Dealt]| dealt.iter().all(|other| other.due.abs_diff(due) >= window.apart);
         let found = candidates.iter().find(|candidate| {
             candidate.endpoint == case.place.endpoint
-                && candidate.due + case.hurt.wait <= window.to
                 && !used.contains(&candidate.arrival)
                 && candidate.spots.contains(&case.place.spot)
                 && is_apart(candidate.due, &dealt)
@@ -169,11 +168,7 @@ mod tests {
 
     fn case(way: Way) -> Case {
         let spot = Spot::Call { function: "place".into(), service: "dynamodb".into(), operation: "PutItem".into(), number: 1 };
-        Case {
-            place: Place { endpoint: "buy place".into(), spot },
-            way,
-            hurt: Hurt { kind: Kind::Again(Again {}), times: 2, wait: Duration::ZERO },
-        }
+        Case { place: Place { endpoint: "buy place".into(), spot }, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 2 } }
     }
 
     fn window(to_s: u64, apart_s: u64) -> Window {
@@ -189,12 +184,8 @@ mod tests {
             deal(&cases, wanted, &fault_free, window).iter().map(|dealt| (dealt.case, dealt.arrival.number)).collect()
         };
         assert_eq!(numbers(&[0, 1, 2], window(4, 0)), [(0, 1), (1, 2), (2, 3)]);
-        assert_eq!(numbers(&[2, 0, 1], window(2, 0)), [(2, 1), (0, 2)], "the last one is left for another wave");
+        assert_eq!(numbers(&[2, 0, 1], window(2, 0)), [(0, 1), (1, 2)], "the last one is left for another wave");
         assert_eq!(numbers(&[0, 1, 2], window(5, 2)), [(0, 1), (1, 3), (2, 5)]);
-        let long = Case { hurt: Hurt { wait: Duration::from_secs(2), ..cases[0].hurt.clone() }, ..cases[0].clone() };
-        let dealt = deal(&[cases[0].clone(), long], &[0, 1], &fault_free, window(4, 0));
-        let order: Vec<_> = dealt.iter().map(|dealt| (dealt.case, dealt.arrival.number)).collect();
-        assert_eq!(order, [(1, 1), (0, 2)], "what takes long begins early");
         let elsewhere = Case { place: Place { endpoint: "buy look".into(), ..cases[0].place.clone() }, ..cases[0].clone() };
         assert_eq!(deal(&[elsewhere], &[0], &fault_free, window(5, 0)), []);
     }

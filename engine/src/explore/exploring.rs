@@ -25,8 +25,6 @@ use crate::story::Broken;
 const ARRIVALS: f64 = 100.0;
 /// The shortest and the longest time in which requests are hurt.
 const SPAN: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(25));
-/// A longer delay is never tried.
-const LONGEST_DELAY: Duration = Duration::from_secs(31);
 /// How far apart the cases of a run are at least, so that many arrivals of it are not hurt.
 const APART: Duration = Duration::from_millis(200);
 /// How far apart the cases are that others may have hurt.
@@ -38,7 +36,7 @@ struct Exploring<'a> {
     stages: &'a mut dyn Stages,
     ground: Ground,
     roots: Roots,
-    /// When the last request may be hurt, without its delay.
+    /// When the last request may be hurt.
     to: Duration,
     fault_free: Observed,
     matrix: Matrix,
@@ -60,7 +58,7 @@ pub(super) async fn explore(asked: &Explore, stages: &mut dyn Stages) -> Result<
     }
     let ground = Ground::of(plan)?;
     known(&asked.only, &ground)?;
-    let to = wave::first() + span(&asked.plan) + delay(&ground);
+    let to = wave::first() + span(&asked.plan);
     let mut exploring = Exploring {
         roots: Roots::of(&wave::plan(plan, &ground, wave::timeline(to), Vec::new())),
         asked,
@@ -99,12 +97,6 @@ fn span(plan: &crate::Plan) -> Duration {
     let rates = plan.load.journeys.iter().map(|journey| journey.rate).chain(plan.load.systems.iter().map(|load| load.rate()));
     let slowest = rates.filter(|rate| *rate > 0.0).fold(f64::INFINITY, f64::min);
     Duration::try_from_secs_f64(ARRIVALS / slowest).unwrap_or(SPAN.1).clamp(SPAN.0, SPAN.1)
-}
-
-/// The longest delay that may be tried.
-fn delay(ground: &Ground) -> Duration {
-    let timeouts = ground.names().filter_map(|name| ground.function(name)).map(|function| function.timeout + Duration::from_secs(1));
-    timeouts.filter(|timeout| *timeout <= LONGEST_DELAY).max().unwrap_or_default()
 }
 
 impl Exploring<'_> {
@@ -198,8 +190,7 @@ impl Exploring<'_> {
             self.tried.len(),
             self.matrix.cases.len()
         ));
-        let over = |one: &Dealt| one.due + self.matrix.cases.get(one.case).map(|case| case.hurt.wait).unwrap_or_default();
-        let last = dealt.iter().map(over).max().unwrap_or_default();
+        let last = dealt.iter().map(|one| one.due).max().unwrap_or_default();
         let ended = match self.run(last, dealt).await {
             Ok(ended) => ended,
             Err(error) => return Ok(Some(format!("run {} could not be carried out: {}", self.waves, crate::chain(&error)))),
@@ -229,7 +220,7 @@ impl Exploring<'_> {
         }
     }
 
-    /// Runs the traffic with the faults of these cases until the last delay is over.
+    /// Runs the traffic with the faults of these cases, the last of which is due at `last`.
     async fn run(&mut self, last: Duration, dealt: &[Dealt]) -> Result<Ended, ExploreError> {
         self.waves += 1;
         let cases = &self.matrix.cases;

@@ -109,11 +109,7 @@ mod tests {
 
     fn case(function: &str, way: Way) -> Case {
         let spot = Spot::Invocation { function: function.into() };
-        Case {
-            place: Place { endpoint: "buy place".into(), spot },
-            way,
-            hurt: Hurt { kind: Kind::Again(Again {}), times: 1, wait: std::time::Duration::ZERO },
-        }
+        Case { place: Place { endpoint: "buy place".into(), spot }, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } }
     }
 
     fn broken(rule: &str) -> Broken {

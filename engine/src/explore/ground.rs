@@ -25,6 +25,9 @@ const ASYNCHRONOUS_RETRIES: Duration = Duration::from_secs(180);
 /// No wave waits longer than this until all is at rest.
 const LONGEST_SETTLING: Duration = Duration::from_secs(90);
 
+/// The environments of each function that are started before a wave.
+const WARM: u32 = 6;
+
 /// The address that stands for the services' and the cache's in a template.
 const NOWHERE: (&str, &str) = ("http://127.0.0.1:1", "redis://127.0.0.1:1");
 
@@ -95,7 +98,8 @@ impl Ground {
         let again = compressed.queue(ASYNCHRONOUS_RETRIES);
         let longest = self.functions.values().map(|function| function.timeout).max().unwrap_or_default();
         let settling = (visible.max(again) + longest.min(LONGEST_SETTLING)).min(LONGEST_SETTLING);
-        Wave { settling, polled: self.queues.keys().cloned().collect() }
+        let warm = self.functions.keys().map(|name| (name.clone(), WARM)).collect();
+        Wave { settling, polled: self.queues.keys().cloned().collect(), warm }
     }
 }
 

@@ -68,14 +68,18 @@ pub struct Sides<'a> {
     /// What arrivals show that no case hurts: a case of the same wave that shows it too may have been
     /// hurt by another.
     elsewhere: BTreeSet<String>,
+    /// How long nine of ten requests of those arrivals take, by endpoint.
+    usual: HashMap<&'static str, Duration>,
 }
 
 impl<'a> Sides<'a> {
     /// Compares a wave with the fault-free traffic.
     pub fn new(fault_free: &'a Observed, wave: &'a Observed, hurt: &[Dealt]) -> Self {
-        let mut sides = Self { fault_free, wave, stable: fault_free.stable_effects(), elsewhere: BTreeSet::new() };
-        let unhurt = wave.arrivals().filter(|(arrival, _)| !hurt.iter().any(|dealt| dealt.arrival == *arrival));
-        let shown = unhurt.flat_map(|(arrival, requests)| {
+        let (elsewhere, usual) = (BTreeSet::new(), HashMap::new());
+        let mut sides = Self { fault_free, wave, stable: fault_free.stable_effects(), elsewhere, usual };
+        let unhurt = || wave.arrivals().filter(|(arrival, _)| !hurt.iter().any(|dealt| dealt.arrival == *arrival));
+        sides.usual = usual_times(unhurt().flat_map(|(_, requests)| requests));
+        let shown = unhurt().flat_map(|(arrival, requests)| {
             let of_effects = requests.iter().flat_map(|request| sides.effects(request));
             let of_answers = sides.fails_untouched(arrival, "");
             wave.broken(arrival).iter().cloned().chain(of_effects).chain(of_answers)
@@ -150,9 +154,21 @@ impl<'a> Sides<'a> {
         }
         let before = self.fault_free.requests(dealt.arrival).iter().find(|request| request.root == dealt.root)?;
         let (times, longer) = SLOWER;
-        let is_slower = request.took > before.took * times && request.took > before.took + longer;
+        let usual = self.usual.get(request.endpoint).copied().unwrap_or_default().max(before.took);
+        let is_slower = request.took > usual * times && request.took > usual + longer;
         is_slower.then(|| format!("answered in {} ms instead of {} ms", request.took.as_millis(), before.took.as_millis()))
     }
+}
+
+/// How long nine of ten requests to each endpoint take.
+fn usual_times<'r>(requests: impl Iterator<Item = &'r Request>) -> HashMap<&'static str, Duration> {
+    let mut times: HashMap<&'static str, Vec<Duration>> = HashMap::new();
+    requests.for_each(|request| times.entry(request.endpoint).or_default().push(request.took));
+    let nine_of_ten = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times.get(times.len() * 9 / 10).copied().unwrap_or_default()
+    };
+    times.into_iter().map(|(endpoint, times)| (endpoint, nine_of_ten(times))).collect()
 }
 
 /// The last request to each endpoint: a repeated one may fail before it is answered.
@@ -317,6 +333,10 @@ pub(super) mod tests {
         assert_eq!(judged(true, vec![place(502)], vec![], seen(1, &[])), Judged::Degraded("refused: 502".into()));
         let slow = Request { took: Duration::from_millis(900), ..place(201) };
         assert_eq!(judged(true, vec![slow], vec![], seen(1, &["o"])), Judged::Degraded("answered in 900 ms instead of 10 ms".into()));
+        let slow = || Request { took: Duration::from_millis(900), ..place(201) };
+        let other = |took| Request { took: Duration::from_millis(took), ..request(root(2), "buy place", 2, 201) };
+        let both = |took| judged(true, vec![slow(), other(took)], vec![], [seen(1, &["o"]), seen(2, &["o"])].concat());
+        assert_eq!((both(600), matches!(both(10), Judged::Degraded(_))), (Judged::Held, true), "the machine is slow, not the case");
         let hardly = Request { took: Duration::from_millis(200), ..place(201) };
         assert_eq!(judged(true, vec![hardly], vec![], seen(1, &["o"])), Judged::Held);
     }

@@ -23,8 +23,8 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// The first hurt request is due this long after the faults are in force, for sure.
 const LEAD: Duration = Duration::from_millis(300);
 
-/// The last delay is over this long before the faults end.
-pub const TAIL: Duration = Duration::from_millis(1500);
+/// Arrivals go on this long after the last hurt one.
+const TAIL: Duration = Duration::from_millis(1500);
 
 /// How long a journey takes at most before arrivals wait for a user.
 const LONGEST_JOURNEY: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ pub struct Ended {
     pub discrepancies: Vec<String>,
 }
 
-/// The times of a wave whose last delay is over at `last`.
+/// The times of a wave whose last hurt request is due at `last`.
 pub fn timeline(last: Duration) -> Timeline {
     let fault = (last + TAIL).saturating_sub(WARM_UP + ARMING).max(TAIL);
     Timeline { warm_up: WARM_UP, baseline: Duration::ZERO, arming: ARMING, fault, recovery: Duration::ZERO }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wave_has_its_faults_in_force_until_the_last_delay_is_over() {
+    fn a_wave_goes_on_a_little_longer_than_its_last_case() {
         for (last_s, calm_ms) in [(10, 11_500), (20, 21_500), (0, 4_500)] {
             let timeline = timeline(Duration::from_secs(last_s));
             assert_eq!(timeline.calm_at(), Duration::from_millis(calm_ms), "{last_s}");

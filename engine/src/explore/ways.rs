@@ -24,9 +24,6 @@ const SLOW_CALL: Duration = Duration::from_secs(1);
 /// How much longer than a function's timeout a call hangs.
 const BEYOND: Duration = Duration::from_secs(1);
 
-/// How long an SDK may go on trying, unless its function's timeout is shorter.
-const LONGEST_RETRIES: Duration = Duration::from_secs(10);
-
 /// How many calls in a row fail while a service is out: more than any SDK tries by itself.
 const OUTAGE: u32 = 40;
 
@@ -109,8 +106,6 @@ pub struct Hurt {
     pub kind: Kind,
     /// How many deliveries or calls in a row it strikes.
     pub times: u32,
-    /// How long it may delay the request.
-    pub wait: Duration,
 }
 
 /// Why a place cannot be hurt in some way.
@@ -136,17 +131,7 @@ impl Way {
             Spot::Invocation { .. } => self.hurt_invocation(site).map(|kind| (kind, 1)),
             Spot::Call { service, .. } => self.hurt_call(service, site),
         }
-        .map(|(kind, times)| Hurt { wait: self.wait(&kind, site), kind, times })
-    }
-
-    /// SDKs wait longer and longer between their tries, up to the function's timeout.
-    fn wait(self, kind: &Kind, site: &Site) -> Duration {
-        match kind {
-            Kind::Latency(latency) => latency.time.duration(),
-            Kind::Timeout(_) => site.timeout,
-            _ if matches!(self, Self::Outage | Self::Throttled) => site.timeout.min(LONGEST_RETRIES),
-            _ => Duration::ZERO,
-        }
+        .map(|(kind, times)| Hurt { kind, times })
     }
 
     fn hurt_invocation(self, site: &Site) -> Result<Kind, Unhurt> {
@@ -317,8 +302,8 @@ mod tests {
             (Way::Timeout, &call, 3, 4_000),
         ] {
             let hurt = way.hurt(spot, &site(Trigger::Http, timeout_s)).unwrap();
-            assert!(matches!(hurt.kind, Kind::Latency(_)) && hurt.times == 1, "{hurt:?}");
-            assert_eq!(hurt.wait, Duration::from_millis(expected_ms), "{way:?} {timeout_s}");
+            let Kind::Latency(latency) = &hurt.kind else { panic!("{hurt:?}") };
+            assert_eq!((latency.time.duration(), hurt.times), (Duration::from_millis(expected_ms), 1), "{way:?} {timeout_s}");
         }
     }
 }

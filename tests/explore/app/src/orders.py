@@ -19,7 +19,7 @@ def answer(status, body):
 def place(event, _context):
     order = json.loads(event["body"])["key"]
     # Shorter than the function it calls may take, so that a slow one is called again.
-    patience = 5 if is_mended("patience") else 1
+    patience = 5 if is_mended("patience") else 2
     aws.invoke(os.environ["CHARGE"], {"order": order}, timeout=patience)
     try:
         aws.put(os.environ["ORDERS"], id=order, state="PLACED")
