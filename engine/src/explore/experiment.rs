@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn paths_are_written_in_full_and_the_rest_is_kept() {
-        let text = "[stack]\ntemplate = \"template.yaml\"\n[[journey]]\nname = \"buy\"\ndata = \"rows.csv\"\n[[fault]]\nname = \"old\"\n";
+        let text =
+            "[stack]\ntemplate = \"template.yaml\"\n[[journey]]\nname = \"buy\"\ndata = \"rows.csv\"\n[[fault]]\nname = \"before\"\n";
         let folder = tempfile::tempdir().unwrap();
         let full = folder.path().canonicalize().unwrap();
         let spot = Spot::Invocation { function: "worker".into() };
@@ -133,6 +134,6 @@ mod tests {
         assert_eq!(table["stack"]["template"].as_str().unwrap(), full.join("template.yaml").display().to_string());
         assert_eq!(table["journey"][0]["data"].as_str().unwrap(), full.join("rows.csv").display().to_string());
         assert_eq!(table["fault"][0]["function"].as_str(), Some("worker"));
-        assert!(written.contains("T-2 is checked by `brownout explore` alone") && !written.contains("old"), "{written}");
+        assert!(written.contains("T-2 is checked by `brownout explore` alone") && !written.contains("before"), "{written}");
     }
 }

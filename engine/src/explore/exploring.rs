@@ -313,7 +313,7 @@ impl Exploring<'_> {
     fn explain(&mut self) {
         let as_set = self.asked.plan.setup.compressed;
         let compressed = self.ground.compressed(as_set);
-        if compressed != as_set {
+        if compressed != as_set && self.ground.retries() {
             self.notes.push(format!("queues and asynchronous retries waited {} times shorter than at AWS", compressed.queues));
         }
         let unclear = self.tried.values().filter(|one| one.judged.shown().0 == Outcome::Unclear).count();

@@ -92,6 +92,12 @@ impl Ground {
         Compressed { queues, ..as_set }
     }
 
+    /// Whether anything is tried again by a queue or by Lambda.
+    pub fn retries(&self) -> bool {
+        let is_retried = |function: &Function| function.triggers.contains(&Trigger::Asynchronous);
+        !self.queues.is_empty() || self.functions.values().any(is_retried)
+    }
+
     /// What a wave needs: how long after its last answer all retries have come.
     pub fn wave(&self, compressed: Compressed) -> Wave {
         let visible = self.queues.values().map(|(visibility, _)| compressed.queue(*visibility) * self.receives).max().unwrap_or_default();

@@ -30,13 +30,15 @@ pub struct Matrix {
     pub rows: Vec<Row>,
     /// The cases.
     pub cases: Vec<Case>,
+    /// All places, those that are not tried included.
+    known: Vec<Place>,
 }
 
 impl Matrix {
     /// Everything that can be tried at the places that `only` has.
     pub fn of(fault_free: &Observed, ground: &Ground, only: &Only) -> Self {
-        let mut matrix = Self::default();
-        for place in places(fault_free).into_iter().filter(|place| only.has(place)) {
+        let mut matrix = Self { known: places(fault_free), ..Self::default() };
+        for place in matrix.known.clone().into_iter().filter(|place| only.has(place)) {
             let Some(site) = site(fault_free, ground, &place) else { continue };
             let cells = Way::ALL.map(|way| matrix.add(&place, way, &site)).into();
             matrix.rows.push(Row { place, cells });
@@ -52,7 +54,7 @@ impl Matrix {
 
     /// Whether a request to an endpoint comes to this spot without a fault.
     pub fn has(&self, endpoint: &str, spot: &Spot) -> bool {
-        self.rows.iter().any(|row| row.place.endpoint == endpoint && row.place.spot == *spot)
+        self.known.iter().any(|place| place.endpoint == endpoint && place.spot == *spot)
     }
 
     /// The cases, the most promising ways first and each way at all places.

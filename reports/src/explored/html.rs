@@ -46,6 +46,7 @@ fn headline(exploration: &Exploration) -> String {
     match (&exploration.end, open) {
         (End::BrokenWithoutFault, _) => "The journeys break rules without any fault".to_owned(),
         (End::NotShown(why), 0) => escape(why),
+        (_, 0) if exploration.coverage().tried == 0 => "Nothing was tried, so nothing is shown".to_owned(),
         (_, 0) => "No rule was broken by what was tried".to_owned(),
         (_, 1) => "1 finding".to_owned(),
         (_, many) => format!("{many} findings"),
