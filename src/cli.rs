@@ -2,10 +2,11 @@
 
 mod explore;
 mod up;
+mod values;
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use exports::{FORMATS, Format};
 use faults::time::Time;
@@ -16,6 +17,7 @@ use crate::layer::toolchain::{Arch, Linker};
 
 pub use explore::Explore;
 pub use up::Up;
+use values::{seed, utf8};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
@@ -235,12 +237,6 @@ pub struct OnStack {
     pub region: Option<String>,
 }
 
-/// Reports, folders and commands show an experiment's name, so it is text.
-fn utf8() -> impl TypedValueParser<Value = String> {
-    let refused = |name: std::ffi::OsString| format!("`{}` is not UTF-8; give the file another name", name.display());
-    OsStringValueParser::new().try_map(move |name| name.into_string().map_err(refused))
-}
-
 fn system() -> impl TypedValueParser<Value = System> {
     let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.about())));
     names.try_map(|name| System::called(&name).ok_or("no system has this name"))
@@ -249,10 +245,6 @@ fn system() -> impl TypedValueParser<Value = System> {
 fn format() -> impl TypedValueParser<Value = &'static Format> {
     let names = PossibleValuesParser::new(FORMATS.each_ref().map(|format| PossibleValue::new(format.name).help(format.about)));
     names.try_map(|name| FORMATS.iter().find(|format| format.name == name).ok_or("no export has this name"))
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 fn cache_address(text: &str) -> Result<String, String> {

@@ -4,17 +4,19 @@ use std::path::PathBuf;
 
 use engine::explore::{Budget, Only};
 
+use super::values::{seed, utf8};
+
 /// `brownout explore`
 #[derive(Debug, clap::Args)]
 pub struct Explore {
     /// Path of an experiment with `[stack] template` and journeys, or with `systems`; or the name of one that comes with brownout. Its faults and aims are not used
-    #[arg(value_parser = super::utf8())]
+    #[arg(value_parser = utf8())]
     pub experiment: String,
     /// How far: a time after which no run begins, such as 5m, or a number of cases, such as 500
     #[arg(long, value_name = "TIME|CASES", default_value = "5m", value_parser = budget)]
     pub budget: Budget,
     /// Replace the seed of the file
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::seed)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Only these places: function:NAME, service:NAME, service:NAME:OPERATION, endpoint:NAME, or place: and one of the matrix
     #[arg(long, value_name = "PLACES", value_parser = only)]

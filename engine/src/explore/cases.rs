@@ -163,7 +163,7 @@ mod tests {
     use faults::Kind;
     use faults::kinds::again::Again;
 
-    use super::super::judge::tests::{arrival, fault_free, root};
+    use super::super::fixtures::{arrival, fault_free, root};
     use super::*;
 
     fn case(way: Way) -> Case {

@@ -101,7 +101,7 @@ mod tests {
     use faults::Kind;
     use faults::kinds::again::Again;
 
-    use super::super::judge::tests::root;
+    use super::super::fixtures::root;
     use super::super::place::Spot;
     use super::super::ways::{Hurt, Way};
     use super::*;

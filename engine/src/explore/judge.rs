@@ -221,58 +221,16 @@ pub fn command(begin: &str, case: &Case) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::collections::HashSet;
 
     use faults::ledger::{Decided, OfFault};
     use faults::{ActionName, Arm, Entry, Start};
-    use run_folder::{Seen, Sighting};
+    use run_folder::Sighting;
 
-    use super::super::roots::{Arrival, Roots};
-    use super::super::tree::tests::{called, invoked, returned, row, sighting};
+    use super::super::fixtures::{arrival, fault_free, later, request, root, roots, seen};
     use super::*;
     use crate::story::Story;
-
-    pub use super::super::tree::tests::root;
-
-    pub fn arrival(number: u32) -> Arrival {
-        Arrival { schedule: 100, number: number.into() }
-    }
-
-    /// The root of the second request of an arrival.
-    fn later(number: u32) -> String {
-        root(number + 1_000_000)
-    }
-
-    fn roots() -> Roots {
-        let mut roots = Roots::default();
-        for number in 0..200 {
-            roots.insert(&root(number), arrival(number));
-            roots.insert(&later(number), arrival(number));
-        }
-        roots
-    }
-
-    pub fn request(root: String, endpoint: &'static str, due_s: u32, status: u16) -> Request {
-        let outcome = if status < 400 { Ended::Answered } else { Ended::Failed };
-        Request { root, endpoint, due: Duration::from_secs(due_s.into()), took: Duration::from_millis(10), outcome, status: Some(status) }
-    }
-
-    /// What an order leaves in the stack: a row written by `place`.
-    fn seen(number: u32, rows: &[&str]) -> Vec<Sighting> {
-        let of = |seen: Seen| sighting(u64::from(number) * 1_000, Some(root(number)), seen);
-        let id = number.to_string();
-        let mut all = vec![of(invoked("place", &id, 1)), of(called("place", "PutItem"))];
-        all.extend(rows.iter().map(|key| of(row(&format!("{key}-{number}")))));
-        all.push(sighting(u64::from(number) * 1_000 + 9, None, returned("place", &id)));
-        all
-    }
-
-    pub fn fault_free(arrivals: u32) -> Observed {
-        let requests = (0..arrivals).map(|number| request(root(number), "buy place", number, 201)).collect();
-        let sightings = (0..arrivals).flat_map(|number| seen(number, &["o"])).collect();
-        Observed::of(Story { requests, breaches: Vec::new() }, sightings, std::iter::empty(), &Default::default(), &roots())
-    }
 
     fn strike(case: usize) -> Entry {
         let of = OfFault { arm: Arm::Treatment, action: ActionName::Refuse, ..OfFault::control(fault_name(case)) };

@@ -154,7 +154,7 @@ fn drawn(spots: &[Spot]) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge::tests::fault_free;
+    use super::super::fixtures::fault_free;
     use super::*;
 
     #[test]

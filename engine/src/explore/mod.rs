@@ -7,6 +7,8 @@ mod cases;
 mod experiment;
 mod exploring;
 mod findings;
+#[cfg(test)]
+mod fixtures;
 mod ground;
 mod judge;
 mod matrix;

@@ -229,33 +229,9 @@ impl Tree {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::fixtures::{called, invoked, returned, root, row, sighting};
     use super::*;
-
-    /// A root whose lasting part ends with this number.
-    pub fn root(n: u32) -> String {
-        format!("1-00000000-{n:024x}")
-    }
-
-    pub fn sighting(at_ms: u64, root: Option<String>, seen: Seen) -> Sighting {
-        Sighting { at_us: at_ms * 1_000, root, seen }
-    }
-
-    pub fn invoked(function: &str, id: &str, delivery: u32) -> Seen {
-        Seen::Invoked { function: function.into(), id: id.into(), delivery }
-    }
-
-    pub fn returned(function: &str, id: &str) -> Seen {
-        Seen::Returned { function: function.into(), id: id.into(), failed: false }
-    }
-
-    pub fn called(function: &str, operation: &str) -> Seen {
-        Seen::Called { function: Some(function.into()), service: "dynamodb".into(), operation: operation.into() }
-    }
-
-    pub fn row(key: &str) -> Seen {
-        Seen::RowWritten { table: "Orders".into(), key: key.into(), expires: None, flags: Vec::new() }
-    }
 
     fn queued(message: &str) -> Seen {
         Seen::Queued { queue: "shipments".into(), message: message.into(), about: None }
