@@ -9,7 +9,7 @@ use engine::run::{RunError, Setting};
 use engine::targets::local::Local;
 use engine::{Asked, Plan};
 use reports::Verdict;
-use reports::explored::{Exploration, FILES, Finding, conclusion, finding};
+use reports::explored::{self, Exploration, FILES, Finding, conclusion, finding};
 use run_folder::{FolderError, RunFolder};
 
 use crate::progress::Progress;
@@ -41,10 +41,10 @@ pub fn explore(arguments: &cli::Explore) -> Result<u8, Box<dyn Error>> {
     artifacts::find(asked.plan.systems.iter().copied())?;
     let folder = claim(arguments, &asked.plan.name)?;
     let mut stages = Fresh { folder: folder.path().to_owned(), signals, quiet: arguments.json };
-    let explored = runtime.block_on(run_explore(&asked, &mut stages));
+    let outcome = runtime.block_on(run_explore(&asked, &mut stages));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    match explored {
-        Ok(explored) => hand_over(arguments, &folder, explored),
+    match outcome {
+        Ok(found) => hand_over(arguments, &folder, found),
         Err(ExploreError::Run(RunError::Asked(signal))) => {
             eprintln!("stopped as asked before the first request: nothing was struck, nothing is left running");
             Ok(signal.exit_code())
@@ -105,10 +105,10 @@ fn earlier(folder: &Path) -> impl Iterator<Item = PathBuf> {
     files.collect::<Vec<_>>().into_iter().chain(experiments.filter(numbered))
 }
 
-fn hand_over(arguments: &cli::Explore, folder: &RunFolder, explored: Explored) -> Result<u8, Box<dyn Error>> {
-    let Explored { exploration, experiments, asked, left } = explored;
+fn hand_over(arguments: &cli::Explore, folder: &RunFolder, found: Explored) -> Result<u8, Box<dyn Error>> {
+    let Explored { exploration, experiments, asked, left } = found;
     let unwritable = |cause| FolderError::Unwritable { path: folder.path().to_owned(), cause };
-    exploration.write(folder.path()).map_err(unwritable)?;
+    explored::write(&exploration, folder.path()).map_err(unwritable)?;
     for (file, text) in &experiments {
         let path = folder.path().join(file);
         path.parent().map(std::fs::create_dir_all).transpose().map_err(unwritable)?;

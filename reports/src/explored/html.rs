@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Cell, Coverage, End, Exploration, Finding, Journey, Outcome, Place, Step};
+use super::model::{Cell, Coverage, End, Exploration, Finding, Journey, Outcome, Place, Step};
 use crate::formats::html::{escape, prose};
 
 const STYLE: [&str; 2] = [include_str!("../formats/report.css"), include_str!("explore.css")];

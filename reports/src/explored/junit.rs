@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::{End, Exploration, Finding, Place};
+use super::model::{End, Exploration, Finding, Place};
 
 /// The exploration as JUnit's XML.
 ///
@@ -57,8 +57,8 @@ fn skipped(message: &str) -> TestCaseStatus {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::{Accepted, Exploration};
     use super::super::sample::{exploration, finding};
-    use super::super::{Accepted, Exploration};
 
     #[test]
     fn a_finding_fails_until_it_is_accepted() {

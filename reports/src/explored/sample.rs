@@ -1,6 +1,6 @@
 //! A small exploration, for the tests of its files.
 
-use super::{Cell, Done, End, Exploration, Finding, Journey, Outcome, Place, Step, Way};
+use super::model::{Cell, Done, End, Exploration, Finding, Journey, Outcome, Place, Step, Way};
 
 pub fn finding() -> Finding {
     Finding {

@@ -1,6 +1,6 @@
 //! An exploration in the terminal: each finding in two lines as it comes, and the conclusion.
 
-use super::{End, Exploration, Finding, Outcome};
+use super::model::{End, Exploration, Finding, Outcome};
 
 /// A finding in two lines.
 pub fn finding(found: &Finding) -> String {
