@@ -1,14 +1,16 @@
 //! What can be asked of the command.
 
 mod compare;
+mod explore;
 mod init;
 mod load;
 mod options;
 mod up;
+mod values;
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use exports::{FORMATS, Format};
 use faults::time::Time;
@@ -18,10 +20,12 @@ use crate::layer::elf::Glibc;
 use crate::layer::toolchain::{Arch, Linker};
 
 pub use compare::{Compare, OnePhase};
+pub use explore::Explore;
 pub use init::Init;
 pub use load::{Load, Method, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
+use values::{seed, utf8};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
@@ -53,6 +57,8 @@ pub enum Command {
     Run(Run),
     /// Send load alone, to the addresses in a file or to one URL, judge what came back and write a report; no stack, no faults
     Load(Load),
+    /// Hurt every place of a journey in every way, and hand over a matrix and an experiment for each finding
+    Explore(Explore),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
     Check(Check),
     /// Show what `run --target aws` would change and call; read-only
@@ -230,12 +236,6 @@ pub struct OnStack {
     pub region: Option<String>,
 }
 
-/// Reports, folders and commands show an experiment's name, so it is text.
-fn utf8() -> impl TypedValueParser<Value = String> {
-    let refused = |name: std::ffi::OsString| format!("`{}` is not UTF-8; give the file another name", name.display());
-    OsStringValueParser::new().try_map(move |name| name.into_string().map_err(refused))
-}
-
 fn system() -> impl TypedValueParser<Value = System> {
     let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.about())));
     names.try_map(|name| System::called(&name).ok_or("no system has this name"))
@@ -244,10 +244,6 @@ fn system() -> impl TypedValueParser<Value = System> {
 fn format() -> impl TypedValueParser<Value = &'static Format> {
     let names = PossibleValuesParser::new(FORMATS.each_ref().map(|format| PossibleValue::new(format.name).help(format.about)));
     names.try_map(|name| FORMATS.iter().find(|format| format.name == name).ok_or("no export has this name"))
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 fn cache_address(text: &str) -> Result<String, String> {

@@ -13,6 +13,7 @@ mod cli;
 mod compare;
 mod doctor;
 mod exit;
+mod explore;
 mod export;
 mod faults_page;
 mod fold;
@@ -76,6 +77,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Load(arguments) => load_alone::load(&arguments),
+        Command::Explore(arguments) => explore::explore(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan { experiment, on, via } => plan::plan(&experiment, &on, via),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),

@@ -144,17 +144,26 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
     if let Some(seed) = arguments.seed {
         plan.seed = seed;
     }
-    for weakness in &arguments.weaknesses {
+    switch_on(&mut plan, &arguments.weaknesses)?;
+    if let Some(fault) = arguments.redis.as_ref().and_then(|_| plan.faults.iter().find(|fault| strikes_the_cache(&fault.place))) {
+        return Err(format!("error: `{}` strikes the cache, which is somebody else's by `--redis`; run it without\n", fault.name));
+    }
+    Ok(plan)
+}
+
+/// Switches weaknesses on.
+///
+/// # Errors
+/// If one belongs to a system that is not among the plan's, ready to print.
+pub fn switch_on(plan: &mut Plan, weaknesses: &[String]) -> Result<(), String> {
+    for weakness in weaknesses {
         let system = system_of(weakness).map_err(|what| format!("error: {what}\n"))?;
         if !plan.systems.contains(&system) {
             return Err(format!("error: `{weakness}` belongs to `{}`, which this experiment does not bring up\n", system.name()));
         }
         plan.switch_on(weakness);
     }
-    if let Some(fault) = arguments.redis.as_ref().and_then(|_| plan.faults.iter().find(|fault| strikes_the_cache(&fault.place))) {
-        return Err(format!("error: `{}` strikes the cache, which is somebody else's by `--redis`; run it without\n", fault.name));
-    }
-    Ok(plan)
+    Ok(())
 }
 
 fn strikes_the_cache(place: &Place) -> bool {
@@ -192,16 +201,24 @@ fn go(
 /// The stack runs as `brownout up` in a separate process, which reads from the folder what to
 /// deploy.
 fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -> Result<Launch, Box<dyn Error>> {
+    // Not in the arguments, which every user on this machine can read: the address may contain a
+    // password.
+    let redis = arguments.redis.iter().map(|redis| ("BROWNOUT_REDIS".to_owned(), redis.clone())).collect();
+    Ok(Launch { variables: redis, ..launch_local(plan, folder, marker)? })
+}
+
+/// The same without a cache of the user's own.
+///
+/// # Errors
+/// If the folder cannot be written, or this program is gone.
+pub fn launch_local(plan: &Plan, folder: &RunFolder, marker: &str) -> Result<Launch, Box<dyn Error>> {
     folder.write_deployment(&plan.deployment())?;
     // The stack outlives a dead harness until the lease has run out, so that its traffic can be
     // seen to become normal.
     let grace = faults::time::Time::from((plan.lease.duration() + AFTER_THE_LEASE).min(LONGEST_GRACE));
     let folder = folder.path().display().to_string();
     let up = ["up", "--folder", &folder, "--marker", marker, "--harness", &grace.to_string()].map(str::to_owned);
-    // Not in the arguments, which every user on this machine can read: the address may contain a
-    // password.
-    let redis = arguments.redis.iter().map(|redis| ("BROWNOUT_REDIS".to_owned(), redis.clone())).collect();
-    Ok(Launch { program: std::env::current_exe()?, arguments: up.to_vec(), variables: redis, marker: marker.to_owned() })
+    Ok(Launch { program: std::env::current_exe()?, arguments: up.to_vec(), variables: Vec::new(), marker: marker.to_owned() })
 }
 
 fn command_line(arguments: &cli::Run, way: Way) -> String {

@@ -1,6 +1,6 @@
 //! Converts what a run knows about itself for the report. It measures nothing.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, RunKind};
 use reports::{Phase, words};
@@ -99,6 +99,16 @@ pub fn platform(health: &Health) -> Platform {
 /// How long invocations have waited for this machine at p99 so far, in microseconds.
 pub fn machine_wait_us(health: &Health) -> u64 {
     u64::try_from(platform(health).queue_p99.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Now, in milliseconds since 1970.
+pub(super) fn unix_ms() -> u64 {
+    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A span in whole milliseconds.
+pub(super) fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A checked experiment: every name is known, every number is within its bounds. Nothing below this
 //! reads text any more.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use faults::effect::GATEWAY;
@@ -67,6 +68,21 @@ pub struct Plan {
     pub notices: Vec<String>,
     /// When to end early.
     pub stop: Option<MoreThanFor>,
+    /// What it needs as a wave of an exploration.
+    pub wave: Option<Wave>,
+}
+
+/// What a wave of an exploration needs beyond an experiment: its stack follows requests, and each
+/// request is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wave {
+    /// How long it may take, after the last answer, until nothing is on its way any more.
+    pub settling: Duration,
+    /// The queues that functions poll.
+    pub polled: BTreeSet<String>,
+    /// How many environments of each function are started beforehand: a new one delays the requests
+    /// of others.
+    pub warm: BTreeMap<String, u32>,
 }
 
 impl Plan {
@@ -93,6 +109,8 @@ impl Plan {
         let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
         all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
         all.watch.extend(self.load.conservation.watch());
+        all.follow = self.wave.is_some();
+        all.warm.extend(self.wave.iter().flat_map(|wave| wave.warm.clone()));
         all
     }
 

@@ -17,6 +17,7 @@ use scenarios::{Event, Exchange};
 
 use super::join::{Join, Joined, Traced};
 use super::plan::Plan;
+use super::story::{Broken, Request, Story};
 
 /// The endpoint under which a device's convergence is recorded.
 const CONVERGENCE: &str = "thermostat desired -> reported";
@@ -55,6 +56,8 @@ pub struct Recorded {
     pub invariants: Vec<Found>,
     /// The outcomes of everything; one table for each kind of thing that occurred.
     pub dispositions: Vec<Dispositions>,
+    /// Each request, if the recorder tells.
+    pub story: Option<Story>,
 }
 
 /// Records a run.
@@ -65,6 +68,7 @@ pub struct Recorder {
     log: IntervalLogWriter<BufWriter<File>>,
     books: Books,
     watched: Vec<Watched>,
+    story: Option<Story>,
 }
 
 impl Recorder {
@@ -90,13 +94,21 @@ impl Recorder {
             log: IntervalLogWriter::new(log, started_unix_ms)?,
             books: Books::default(),
             watched: invariants.into_iter().map(watched).collect(),
+            story: None,
         })
+    }
+
+    /// The same, which also tells each request and each breach.
+    #[must_use]
+    pub fn telling(self, tells: bool) -> Self {
+        Self { story: tells.then(Story::default), ..self }
     }
 
     /// Records an event.
     pub fn see(&mut self, joined: &Joined, join: &Join) {
         match &joined.event {
             Event::Exchange(exchange) => {
+                self.story.iter_mut().for_each(|story| story.requests.push(Request::from(&**exchange)));
                 self.count(exchange.phase, exchange.outcome);
                 let Exchange { due, sent, done, phase, outcome, .. } = **exchange;
                 self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &joined.traced);
@@ -119,7 +131,7 @@ impl Recorder {
         let mut ends = Vec::new();
         for watched in &mut self.watched {
             let (news, ended) = watched.invariant.see(&joined.event);
-            keep(&mut watched.found, news, &self.timeline);
+            keep(&mut watched.found, news, &self.timeline, self.story.as_mut());
             ends.extend(ended);
         }
         ends.iter().for_each(|ended| self.ended(ended, joined.event.at(), join));
@@ -205,17 +217,18 @@ impl Recorder {
         unfinished.iter().for_each(|ended| self.ended(ended, quiet.at, join));
         self.flush_before(Duration::MAX)?;
         for watched in &mut self.watched {
-            keep(&mut watched.found, watched.invariant.settled(quiet), &self.timeline);
+            keep(&mut watched.found, watched.invariant.settled(quiet), &self.timeline, self.story.as_mut());
         }
         let tables = self.watched.iter().flat_map(|watched| watched.invariant.tables(&|identity| join.arm(identity)));
         let dispositions = tables.filter(|table| table.taken > 0).collect();
-        let Self { latencies, service_times, books, watched, .. } = self;
+        let Self { latencies, service_times, books, watched, story, .. } = self;
         Ok(Recorded {
             latencies,
             service_times,
             books,
             invariants: watched.into_iter().flat_map(|watched| watched.found).collect(),
             dispositions,
+            story,
         })
     }
 }
@@ -226,10 +239,13 @@ const fn came(due: Duration, done: Duration, phase: Option<Phase>, outcome: Outc
 }
 
 /// Adds what each rule found since the last call.
-fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
+fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline, mut story: Option<&mut Story>) {
     for (found, (breaches, checks)) in all.iter_mut().zip(news) {
         found.checked += checks;
         for breach in breaches {
+            if let Some(story) = &mut story {
+                story.breaches.push(Broken { rule: found.id.clone(), text: found.rule.clone(), breach: breach.clone() });
+            }
             found.broken += 1;
             let before_the_strike = timeline.has_faults() && breach.at < timeline.strike_at();
             found.broken_in_baseline += u64::from(before_the_strike);

@@ -2,7 +2,7 @@
 //! mean is decided elsewhere.
 
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use protocol::Left;
 use reports::Outcome;
@@ -13,15 +13,17 @@ use scenarios::invariants::{Invariant, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
 
 use super::deploy::deploy;
+use super::followed::Followed;
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{deployments, experiment, machine_wait_us, phases, platform, unchecked};
+use super::measured::{deployments, experiment, machine_wait_us, ms, phases, platform, unchecked, unix_ms};
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
 pub use super::setting::{Done, Setting};
 use super::sighted::Sighted;
 use super::stop::Watch;
+use super::story::Story;
 use super::target::Target;
 use crate::observer::{Moment, Observer, Pace};
 use crate::stop_requests::{Asked, StopRequests};
@@ -38,6 +40,9 @@ enum Stage {
     Struck,
     Calmed,
 }
+
+/// The measurements, the signal that ended the run, and what a wave tells.
+type Told = (Measurements, Option<Asked>, Option<Story>);
 
 /// A run in progress.
 pub(super) struct Run<'a> {
@@ -83,17 +88,17 @@ async fn whole(plan: &Plan, target: &mut dyn Target, mut setting: Setting, progr
     };
     let left = target.restore().await;
     progress.end();
-    let story = target.story();
-    let (mut measurements, asked) = match (measured, &left) {
+    let notes = target.story();
+    let (mut measurements, asked, story) = match (measured, &left) {
         (Err(cause), Some(left)) => return Err(RunError::Left { left: left.clone(), cause: Box::new(cause) }),
         (measured, _) => measured?,
     };
     measurements.experiment = experiment(plan, setting.command);
-    measurements.notes.extend(story);
+    measurements.notes.extend(notes);
     if let Some(Left { what: left, command }) = left {
         measurements.restored = Restored::No { left, command };
     }
-    Ok(Done { measurements, asked })
+    Ok(Done { measurements, asked, story })
 }
 
 async fn measure(
@@ -103,7 +108,7 @@ async fn measure(
     setting: &mut Setting,
     progress: &mut dyn Observer,
     addresses: Addresses,
-) -> Result<(Measurements, Option<Asked>), RunError> {
+) -> Result<Told, RunError> {
     if !addresses.functions.is_empty() {
         progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
     }
@@ -124,8 +129,9 @@ async fn measure(
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
     // Of load alone the aims say how many answers may be wrong; a rule would allow none.
     let mut rules = if plan.kind == RunKind::Load { Vec::new() } else { plan.load.rules(&plan.setup)? };
+    rules.extend(plan.wave.iter().map(|wave| Box::new(Followed::new(wave.polled.clone())) as Box<dyn Invariant>));
     let uncheckable = if addresses.is_local() { Vec::new() } else { by_answers_alone(&mut rules) };
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?.telling(plan.wave.is_some());
     let lag = target.ledger_lag();
     let mut run = Run {
         plan,
@@ -152,9 +158,9 @@ async fn measure(
         let _ = run.calm(traffic.started().elapsed()).await;
     }
     let quiet = run.settle(&mut traffic, &addresses, setting.signals.as_mut()).await;
-    let (mut measurements, asked) = run.close(traffic, quiet, started_unix_ms).await?;
+    let (mut measurements, asked, story) = run.close(traffic, quiet, started_unix_ms).await?;
     measurements.unchecked = unchecked(plan, &addresses, &uncheckable);
-    Ok((measurements, asked))
+    Ok((measurements, asked, story))
 }
 
 /// Goes on without the rules that need services of this machine, and names them.
@@ -184,7 +190,8 @@ impl Run<'_> {
                 }
             }
         }
-        self.calm(traffic.started().elapsed()).await
+        // The faults of a wave are in force until all is at rest.
+        if self.plan.wave.is_none() { self.calm(traffic.started().elapsed()).await } else { Ok(()) }
     }
 
     async fn tick(&mut self, traffic: &Traffic) -> Result<(), RunError> {
@@ -195,6 +202,18 @@ impl Run<'_> {
         if self.end == End::Finished {
             self.move_on(offset, traffic).await?;
         }
+        self.renew().await?;
+        self.target.health()?;
+        self.fired = self.fired.take().or_else(|| self.target.ended());
+        // A late answer counts in the second in which it was due; a second is written once no such
+        // answer can come any more.
+        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
+        self.show(offset, traffic);
+        Ok(())
+    }
+
+    /// Renews the lease when it is due.
+    pub(super) async fn renew(&mut self) -> Result<(), RunError> {
         let now = Instant::now();
         if self.keeper.is_due(now) {
             let renewed = self.keeper.renew(now);
@@ -203,12 +222,6 @@ impl Run<'_> {
             }
             self.target.strike(&renewed).await?;
         }
-        self.target.health()?;
-        self.fired = self.fired.take().or_else(|| self.target.ended());
-        // A late answer counts in the second in which it was due; a second is written once no such
-        // answer can come any more.
-        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
-        self.show(offset, traffic);
         Ok(())
     }
 
@@ -268,7 +281,7 @@ impl Run<'_> {
         }
         if self.stage == Stage::Rehearsed && offset >= timeline.fault_from().saturating_sub(lead) {
             self.strike(offset, traffic).await?;
-        } else if self.stage == Stage::Struck && offset >= timeline.calm_at() {
+        } else if self.stage == Stage::Struck && offset >= timeline.calm_at() && self.plan.wave.is_none() {
             self.calm(offset).await?;
         }
         Ok(())
@@ -302,7 +315,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
+    pub(super) async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
         let was = std::mem::replace(&mut self.stage, Stage::Calmed);
         if matches!(was, Stage::Rehearsed | Stage::Struck) {
             let plan = self.keeper.calm();
@@ -341,14 +354,14 @@ impl Run<'_> {
         }
     }
 
-    async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<(Measurements, Option<Asked>), RunError> {
+    async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<Told, RunError> {
         let over = quiet.at;
         let ended = traffic.finished().await?;
         let health = self.target.health().unwrap_or_default();
         if self.asked.is_some() {
             self.end = End::Interrupted;
         }
-        let Recorded { latencies, service_times, mut books, invariants, dispositions } = self.recorder.end(&quiet, &self.join)?;
+        let Recorded { latencies, service_times, mut books, invariants, dispositions, story } = self.recorder.end(&quiet, &self.join)?;
         books.planned = ended.planned;
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
@@ -383,14 +396,6 @@ impl Run<'_> {
             unchecked: Vec::new(),
             notes,
         };
-        Ok((measurements, self.asked))
+        Ok((measurements, self.asked, story))
     }
-}
-
-fn unix_ms() -> u64 {
-    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use reports::measurements::Measurements;
 
 use crate::stop_requests::{Asked, StopRequests};
+use crate::story::Story;
 
 /// What a run needs besides the plan.
 pub struct Setting {
@@ -18,10 +19,13 @@ pub struct Setting {
     pub signals: Box<dyn StopRequests>,
 }
 
-/// The result of a run: the measurements, and the signal that ended it, if one did.
+/// The result of a run: the measurements, the signal that ended it, if one did, and what is told
+/// of a wave.
 pub struct Done {
     /// All measurements.
     pub measurements: Measurements,
     /// The signal.
     pub asked: Option<Asked>,
+    /// Each request, if the run is a wave of an exploration.
+    pub story: Option<Story>,
 }

@@ -26,7 +26,8 @@ const JOINING: Duration = Duration::from_millis(100);
 
 /// How long the systems of a plan may need until nothing is in flight any more.
 fn settling(plan: &Plan, lag: Duration) -> Duration {
-    let longest = plan.load.systems.iter().map(|load| load.settling(&plan.setup)).max().unwrap_or_default();
+    let of_systems = plan.load.systems.iter().map(|load| load.settling(&plan.setup));
+    let longest = of_systems.chain(plan.wave.iter().map(|wave| wave.settling)).max().unwrap_or_default();
     (SETTLING + lag + longest.max(plan.load.conservation.longest())).min(LONGEST)
 }
 
@@ -37,6 +38,9 @@ impl Run<'_> {
         let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut quiet = Quiet::default();
         while Instant::now() < deadline && self.asked.is_none() {
+            if let Err(error) = self.renew().await {
+                self.fail(&error);
+            }
             self.drain(traffic).await;
             let at_rest = match traffic.at_rest(&mut quiet).await {
                 Ok(at_rest) => at_rest,
@@ -53,7 +57,11 @@ impl Run<'_> {
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
-        if self.end == End::Finished && self.asked.is_none() {
+        if let Err(error) = self.calm(traffic.started().elapsed()).await {
+            self.fail(&error);
+        }
+        // A wave judges what its requests show.
+        if self.end == End::Finished && self.asked.is_none() && self.plan.wave.is_none() {
             if self.plan.kind == RunKind::Experiment {
                 self.progress.say("settled; looking at what needs quiet");
             }

@@ -44,7 +44,7 @@ mod tests {
         for started in [now - minute, now, now + minute] {
             let sighted = Sighted::new(started);
             // Two minutes from now on the services' clock are two minutes from now on the harness's.
-            let Event::Saw { at, .. } = sighted.event(Sighting { at_us: monotonic_us() + 120_000_000, seen: seen() }) else {
+            let Event::Saw { at, .. } = sighted.event(Sighting { at_us: monotonic_us() + 120_000_000, root: None, seen: seen() }) else {
                 panic!("no sighting")
             };
             let expected = (Instant::now() + 2 * minute).saturating_duration_since(started);

@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use faults::trace_root;
+use faults::{identity, trace_root};
 
 use crate::message::header;
 
+/// The header with the trace, in lower case.
+const TRACE: &str = "lambda-runtime-trace-id";
 /// The header with Lambda's request id, in lower case.
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 /// Lambda's longest timeout: a deadline is never further away, whatever the clocks say.
@@ -25,7 +27,7 @@ impl EventIdentity {
     /// Reads the head; `None` if it is not an event's.
     pub fn read(head: &[u8]) -> Option<Self> {
         let request_id = request_id(head)?.to_owned();
-        let root = header(head, "lambda-runtime-trace-id").and_then(trace_root).map(str::to_owned);
+        let root = header(head, TRACE).and_then(trace_root).map(str::to_owned);
         Some(Self { request_id, root })
     }
 }
@@ -33,6 +35,11 @@ impl EventIdentity {
 /// Lambda's request id; `None` if the head is not an event's.
 pub fn request_id(head: &[u8]) -> Option<&str> {
     header(head, REQUEST_ID)
+}
+
+/// Which delivery of its request the event is, from 1; 0 if the platform does not say.
+pub fn delivery(head: &[u8]) -> u32 {
+    header(head, TRACE).map_or(0, identity::delivery)
 }
 
 /// The event's deadline. The header uses the wall clock, which is read once; from then on the
@@ -52,6 +59,8 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r-1\r\nLambda-Runtime-Trace-Id: Root=1-a-b;Sampled=1\r\n\r\n";
         assert_eq!(EventIdentity::read(head), Some(EventIdentity { request_id: "r-1".into(), root: Some("1-a-b".into()) }));
         assert_eq!(EventIdentity::read(b"HTTP/1.1 200 OK\r\n\r\n"), None);
+        assert_eq!(delivery(head), 0);
+        assert_eq!(delivery(b"HTTP/1.1 200 OK\r\nLambda-Runtime-Trace-Id: Root=1-a-b;Sampled=1;Delivery=3\r\n\r\n"), 3);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::event::{Event, Rescue};
 use crate::exchange::{self, Broken, Ended};
 use crate::fail_open::caught;
-use crate::head::{EventIdentity, deadline, request_id};
+use crate::head::{EventIdentity, deadline, delivery, request_id};
 use crate::inject::answer::after_handler;
 use crate::inject::context::Context;
 use crate::inject::edit::replace_with_error;
@@ -225,8 +225,8 @@ impl Proxy {
             ledger.say_cold(&identity);
         }
         let Some(plan) = plan else { return Ok(None) };
-        let deadline = deadline(event.head_bytes());
-        let decide = |facts: Facts<'_>| decide::decide(&plan, ledger, identity, deadline, &facts.at_place(place));
+        let (deadline, delivery) = (deadline(event.head_bytes()), delivery(event.head_bytes()));
+        let decide = |facts: Facts<'_>| decide::decide(&plan, ledger, identity, deadline, &facts.at_place(place).delivered(delivery));
         let decided = event.known(&self.platform.upstream, plan.places(ledger.function()), decide).await?;
         Ok(decided.map(|invocation| ledger.open(invocation)))
     }

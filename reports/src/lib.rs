@@ -13,6 +13,7 @@ pub mod deployments;
 pub mod dispositions;
 pub mod distributions;
 pub mod expectation;
+pub mod explored;
 pub mod formats;
 pub mod history;
 mod html_tables;

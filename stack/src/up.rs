@@ -104,6 +104,7 @@ impl Up {
     async fn started(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
         let (sightings, seen) = Sightings::watching(settings.deployment.watch.clone());
+        let sightings = sightings.following(settings.deployment.follow);
         let sinks = [
             line_sink::start(&settings.folder.ledger(), entries, Entry::to_line)?,
             line_sink::start(&settings.folder.sightings(), seen, Sighting::to_line)?,
@@ -133,6 +134,7 @@ impl Up {
         let functions = template.blueprint.functions.iter().map(|it| (it.name.clone(), it.runtime.name().to_owned())).collect();
         let mut platform = platform::start(platform_settings(&settings, &services, template, (ledger, sightings.clone()))?).await?;
         platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+        platform.follow(&sightings);
         invoke.put(platform.door());
         services.lambda.put(platform.lambda);
         if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {

@@ -90,7 +90,7 @@ impl Check<'_> {
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
         let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, entry.roll, kind, ground));
-        let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
+        let fault = Fault { name, place, share, when, at_most, by, cases: None, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }

@@ -214,6 +214,7 @@ impl Check<'_> {
             deployed,
             stack: self.named_stack(file, how),
             notices: Vec::new(),
+            wave: None,
         };
         self.would_be_refused(aws::section(file), &plan);
         self.reach(file, &plan);

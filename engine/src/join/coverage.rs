@@ -146,5 +146,5 @@ impl Join {
 
 /// Whether method and path are enough to know if a request's invocation is eligible.
 fn is_known_to_the_sender(fault: &Fault) -> bool {
-    fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
+    fault.when.is_known_to_the_sender() && fault.at_most.is_none() && fault.cases.is_none() && !matches!(fault.kind, Kind::Init(_))
 }

@@ -137,7 +137,7 @@ impl Join {
             rehearsed: HashMap::new(),
             rehearsal: None,
             heard: plan.faults.iter().map(|fault| Heard::of(plan, fault)).collect(),
-            is_asynchronous: plan.is_asynchronous(),
+            is_asynchronous: plan.is_asynchronous() || plan.wave.is_some(),
             late: 0,
             forgotten: Instant::now(),
             discrepancies: Vec::new(),

@@ -28,6 +28,8 @@ const OBJECT: [&str; 3] = ["/Records/~f/s3/bucket/name", "/Records/~f/s3/object/
 pub struct Facts<'a> {
     /// Its number among the invocations of its environment, from 1; 0 if that is not known.
     pub request: u64,
+    /// Which delivery of its request to its function it is, from 1; 0 if that is not known.
+    pub delivery: u32,
     method: Option<Cow<'a, str>>,
     path: Option<Cow<'a, str>>,
     found: Vec<(&'a str, Cow<'a, str>)>,
@@ -89,7 +91,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn found(found: Vec<(&'a str, Cow<'a, str>)>, names: Vec<Cow<'a, str>>) -> Self {
         // Every fault may need these two.
         let [method, path] = [METHOD, PATH].map(|places| places.into_iter().find_map(|place| first_text(&found, place)));
-        Self { request: 0, method, path, found, names }
+        Self { request: 0, delivery: 0, method, path, found, names }
     }
 
     /// The facts that the sender of an HTTP request knows about its event.
@@ -102,6 +104,13 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn at_place(mut self, request: u64) -> Self {
         self.request = request;
+        self
+    }
+
+    /// The same event as this delivery of its request.
+    #[must_use]
+    pub fn delivered(mut self, delivery: u32) -> Self {
+        self.delivery = delivery;
         self
     }
 

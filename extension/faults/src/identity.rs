@@ -74,9 +74,27 @@ pub fn trace_root(header: &str) -> Option<&str> {
     header.split(';').find_map(|part| part.trim().strip_prefix("Root=")).filter(|root| !root.is_empty())
 }
 
+/// The field of a trace header that counts the deliveries of a request to a function; only a stack
+/// that follows requests writes it.
+pub const DELIVERY: &str = "Delivery";
+
+/// Which delivery of its request an invocation is, from 1, as its trace header says; 0 if it does
+/// not.
+pub fn delivery(header: &str) -> u32 {
+    let fields = header.split(';').filter_map(|field| field.trim().split_once('='));
+    fields.filter(|(name, _)| *name == DELIVERY).find_map(|(_, number)| number.parse().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_says_which_delivery_it_is() {
+        for (header, number) in [("Root=1-a-b;Parent=c;Delivery=2", 2), ("Root=1-a-b", 0), ("Delivery=x", 0), ("Delivery=-1", 0), ("", 0)] {
+            assert_eq!(delivery(header), number, "{header}");
+        }
+    }
 
     #[test]
     fn the_first_call_has_the_name_of_its_root_and_each_later_one_its_own_name() {

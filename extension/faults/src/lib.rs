@@ -4,6 +4,7 @@
 pub mod access;
 pub mod action;
 pub mod arm;
+pub mod cases;
 pub mod complaint;
 pub mod decision;
 pub mod edits;
@@ -33,6 +34,7 @@ pub mod when;
 
 pub use action::{Action, ActionName, Alteration, Death, Moment};
 pub use arm::Arm;
+pub use cases::Cases;
 pub use complaint::Complaint;
 pub use decision::Decision;
 pub use facts::Facts;

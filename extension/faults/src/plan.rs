@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::arm::Arm;
+use crate::cases::{Caller, Cases};
 use crate::complaint::Complaint;
 use crate::decision::Decision;
 use crate::facts::{Facts, Group, message_places};
@@ -112,6 +113,9 @@ pub struct Fault {
     /// What the roll depends on.
     #[serde(default, skip_serializing_if = "By::is_default")]
     pub by: By,
+    /// The only requests that it strikes: an exploration's. The others have no line in the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cases: Option<Cases>,
     /// What goes wrong.
     pub kind: Kind,
 }
@@ -141,6 +145,7 @@ impl Fault {
     /// Everything that is wrong with it.
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints: Vec<_> = self.when.complaints().into_iter().map(|c| c.within("when")).collect();
+        complaints.extend(self.cases.iter().flat_map(Cases::complaints).map(|c| c.within("cases")));
         complaints.extend(self.kind.complaints().into_iter().map(|c| c.within(self.kind.name())));
         if matches!(self.place, Place::Service { .. }) && !self.kind.fits_a_service() {
             let fit: Vec<_> = KINDS.iter().filter(|kind| kind.fits_a_service).map(|kind| kind.name).collect();
@@ -160,8 +165,9 @@ impl Fault {
         if self.at_most == Some(0) {
             complaints.push(Complaint::new("at-most", "`0` never strikes; it is 1 or more"));
         }
-        if matches!(self.kind, Kind::Init(_)) && (self.when != When::default() || self.at_most.is_some() || self.by == By::Message) {
-            complaints.push(Complaint::new("init", "an environment's start has no event; remove `when`, `at-most` and `by`"));
+        let needs_an_event = self.when != When::default() || self.at_most.is_some() || self.by == By::Message || self.cases.is_some();
+        if matches!(self.kind, Kind::Init(_)) && needs_an_event {
+            complaints.push(Complaint::new("init", "an environment's start has no event; remove `when`, `at-most`, `by` and `cases`"));
         }
         complaints
     }
@@ -186,10 +192,21 @@ impl Fault {
     }
 
     /// The same for a call to a service; `count` returns the number of this call among those with
-    /// its root that the fault applies to.
-    fn decide_call(&self, seed: u64, identity: Identity<'_>, count: impl FnOnce(&Self) -> u32) -> Decision {
+    /// its root that the fault applies to. `None` if its number is not among its cases.
+    fn decide_call(&self, seed: u64, identity: Identity<'_>, count: impl FnOnce(&Self) -> u32) -> Option<Decision> {
         let call = if self.by == By::Call { count(self) } else { 1 };
-        Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) }
+        let is_named = self.cases.as_ref().is_none_or(|cases| cases.strikes(call));
+        is_named.then(|| Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) })
+    }
+
+    /// Whether this delivery of a request is among its cases, if it has cases.
+    fn has_delivery(&self, identity: Identity<'_>, delivery: u32) -> bool {
+        self.cases.as_ref().is_none_or(|cases| cases.has(identity) && cases.strikes(delivery.max(1)))
+    }
+
+    /// Whether the requests and the caller of a call are among its cases, if it has cases.
+    fn has_call(&self, identity: Identity<'_>, caller: Caller<'_>) -> bool {
+        self.cases.as_ref().is_none_or(|cases| cases.has(identity) && cases.is_made_by(caller))
     }
 
     /// The places of the event that it needs.
@@ -333,7 +350,8 @@ impl Plan {
     ) -> impl Iterator<Item = (usize, Rolled<'_>)> {
         memory.of_run(&self.run);
         let identity = identity.lasting();
-        let about = move |fault: &Fault| fault.applies_to(function) && fault.when.matches(facts);
+        let about =
+            move |fault: &Fault| fault.applies_to(function) && fault.has_delivery(identity, facts.delivery) && fault.when.matches(facts);
         let faults = self.faults.iter().enumerate().filter(move |(_, fault)| about(fault));
         faults.filter_map(move |(at, fault)| fault.roll_in(memory, self.seed, identity, facts).map(|rolled| (at, rolled)))
     }
@@ -362,18 +380,20 @@ impl Plan {
         Places::of(self.faults.iter().filter(|fault| fault.applies_to(function)).flat_map(Fault::places))
     }
 
-    /// The same for one call of `operation` of `service`. `count` is called once for each fault
-    /// whose roll depends on the call ([`By::Call`]): it returns the number of this call, from 1,
-    /// among those of the same identity that the fault applies to.
+    /// The same for one call of `operation` of `service` by `caller`.
+    /// `count` is called once for each fault whose roll depends on the call ([`By::Call`]): it
+    /// returns the number of this call, from 1, among those of the same identity that the fault
+    /// applies to.
     pub fn decide_call(
         &self,
         service: &str,
         operation: &str,
         identity: Identity<'_>,
+        caller: Caller<'_>,
         mut count: impl FnMut(&Fault) -> u32,
     ) -> Vec<Decision> {
-        let about = |fault: &&Fault| fault.place.is_service_call(service, operation);
-        self.faults.iter().filter(about).map(|fault| fault.decide_call(self.seed, identity, &mut count)).collect()
+        let about = |fault: &&Fault| fault.place.is_service_call(service, operation) && fault.has_call(identity, caller);
+        self.faults.iter().filter(about).filter_map(|fault| fault.decide_call(self.seed, identity, &mut count)).collect()
     }
 }
 
@@ -591,7 +611,7 @@ mod tests {
     /// Whether the first, second and third call of this root are struck.
     fn three_calls(plan: &Plan, n: usize) -> [bool; 3] {
         let root = format!("1-{n:08x}-{n:024x}");
-        [1, 2, 3].map(|call| plan.decide_call("dynamodb", "GetItem", Identity(&root), |_| call)[0].arm == Arm::Treatment)
+        [1, 2, 3].map(|call| plan.decide_call("dynamodb", "GetItem", Identity(&root), Caller::default(), |_| call)[0].arm == Arm::Treatment)
     }
 
     #[test]

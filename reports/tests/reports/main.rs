@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod between;
 mod grid;
 mod headline;
 mod late_and_rare;

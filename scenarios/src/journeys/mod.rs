@@ -17,6 +17,14 @@ pub use json::Json;
 pub use kept::Keep;
 pub use text::{SENT, Text, TextError};
 
+/// The number of the first journey's schedule and trace ids. Numbers below belong to the systems that
+/// come with brownout.
+pub const FIRST_NUMBER: u64 = 100;
+
+/// The trace ids of a step's requests begin at its place times this, so that they do not depend on
+/// how often the steps before it were repeated.
+pub const REQUESTS_OF_A_STEP: usize = 10_000;
+
 /// What one user does at each arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Journey {

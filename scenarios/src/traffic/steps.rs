@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::Told;
-use crate::journeys::{Body, Journey, SENT, Step, Times, To};
+use crate::journeys::{Body, FIRST_NUMBER, Journey, REQUESTS_OF_A_STEP, SENT, Step, Times, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
 use crate::traffic::voice::{Expecting, Line, Voice};
@@ -22,9 +22,6 @@ use crate::{Asked, Event};
 
 /// What each request may take without a fault, over the internet.
 const REQUEST: Duration = Duration::from_secs(5);
-
-/// Numbers below belong to the systems that come with brownout.
-const FIRST_NUMBER: u64 = 100;
 
 struct Steps {
     voice: Voice,
@@ -77,8 +74,8 @@ impl Scenario for Steps {
         let row = usize::try_from(arrival.number).unwrap_or_default().checked_rem(rows.len()).and_then(|at| rows.get(at));
         let mut values = row.cloned().unwrap_or_default();
         let mut chance = Chance::new(&[self.voice.seed, self.voice.system, arrival.number]);
-        let (mut due, mut number) = (arrival.due, 0);
-        for step in self.journey.steps_of(arrival.number) {
+        let mut due = arrival.due;
+        for (step, mut number) in self.journey.steps_of(arrival.number).iter().zip((0..).step_by(REQUESTS_OF_A_STEP)) {
             due += step.pause;
             // `None`: the run was stopped, or the answer is not what the next request needs.
             let Some(answer) = self.step(step, &mut values, &mut chance, &mut number, arrival, due, hands).await else { return };

@@ -35,6 +35,10 @@ pub struct Deployment {
     /// The places that rules name: of these the services tell what happens.
     #[serde(default)]
     pub watch: Watch,
+    /// Whether requests are followed through the stack, for an exploration: what a queue, a stream or a bucket passes on keeps the
+    /// trace of its cause, one record an event, and each invocation and call is reported.
+    #[serde(default)]
+    pub follow: bool,
 }
 
 /// A SAM or CloudFormation template and its parameters.

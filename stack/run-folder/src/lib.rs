@@ -2,6 +2,7 @@
 //! to reach it, what happened there. It opens no socket and starts no process.
 
 pub mod addresses;
+pub mod cause;
 pub mod compressed;
 pub mod deployment;
 pub mod effects;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::cause;
 use crate::effects::{Effect, Place, Watch};
 
 /// An observed fact and its time.
@@ -16,6 +17,9 @@ use crate::effects::{Effect, Place, Watch};
 pub struct Sighting {
     /// The time in microseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
     pub at_us: u64,
+    /// The root of the trace of the request that caused it, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
     /// What was observed.
     pub seen: Seen,
 }
@@ -228,6 +232,47 @@ pub enum Seen {
         /// The key.
         key: String,
     },
+    /// A function got an event. Reported only of a stack that follows requests, as are the next four.
+    Invoked {
+        /// The function.
+        function: String,
+        /// Lambda's request id.
+        id: String,
+        /// Which delivery of the request to the function it is, from 1.
+        delivery: u32,
+    },
+    /// An invocation ended.
+    Returned {
+        /// The function.
+        function: String,
+        /// Lambda's request id.
+        id: String,
+        /// Whether it failed.
+        failed: bool,
+    },
+    /// A function called a service.
+    Called {
+        /// The function, if it is known.
+        function: Option<String>,
+        /// The service by its endpoint prefix.
+        service: String,
+        /// The operation.
+        operation: String,
+    },
+    /// An event was accepted for an asynchronous invocation.
+    Accepted {
+        /// The function.
+        function: String,
+        /// Lambda's request id, which all attempts have.
+        id: String,
+    },
+    /// An accepted event is done or given up.
+    Settled {
+        /// The function.
+        function: String,
+        /// Lambda's request id.
+        id: String,
+    },
     /// A call was refused because it exceeded the quota of calls per second.
     QuotaExceeded {
         /// The operation.
@@ -241,8 +286,10 @@ pub enum Seen {
 /// while no harness reads.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
-    sender: Option<UnboundedSender<Sighting>>,
+    to: Option<UnboundedSender<Sighting>>,
     watch: Option<Arc<Watch>>,
+    /// Whether invocations and calls are reported too.
+    follow: bool,
 }
 
 /// Microseconds of `CLOCK_MONOTONIC`.
@@ -254,7 +301,7 @@ pub fn monotonic_us() -> u64 {
 impl Sightings {
     /// Discards every sighting.
     pub const fn nowhere() -> Self {
-        Self { sender: None, watch: None }
+        Self { to: None, watch: None, follow: false }
     }
 
     /// Sends to a channel.
@@ -265,7 +312,7 @@ impl Sightings {
     /// Sends to a channel, also what happens at the watched places.
     pub fn watching(watch: Watch) -> (Self, UnboundedReceiver<Sighting>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender: Some(sender), watch: Some(watch).filter(|watch| !watch.is_empty()).map(Arc::new) }, receiver)
+        (Self { to: Some(sender), watch: Some(watch).filter(|watch| !watch.is_empty()).map(Arc::new), follow: false }, receiver)
     }
 
     /// Reports what happened at a place, if that is watched: `describe` gets the place and the
@@ -278,10 +325,32 @@ impl Sightings {
         }
     }
 
+    /// The same, with or without a report of each invocation and call.
+    #[must_use]
+    pub fn following(self, follow: bool) -> Self {
+        Self { follow, ..self }
+    }
+
     /// Reports something that happened just now.
     pub fn tell(&self, seen: Seen) {
-        if let Some(sender) = &self.sender {
-            let _ = sender.send(Sighting { at_us: monotonic_us(), seen });
+        self.send(cause::root(), seen);
+    }
+
+    /// Reports a step of a request with this root, if requests are followed.
+    pub fn follow(&self, root: Option<&str>, seen: impl FnOnce() -> Seen) {
+        if self.follow {
+            self.send(root.map(str::to_owned), seen());
+        }
+    }
+
+    /// Whether requests are followed.
+    pub const fn follows(&self) -> bool {
+        self.follow
+    }
+
+    fn send(&self, root: Option<String>, seen: Seen) {
+        if let Some(sender) = &self.to {
+            let _ = sender.send(Sighting { at_us: monotonic_us(), root, seen });
         }
     }
 }
@@ -315,5 +384,19 @@ mod tests {
         assert!(read.is_sorted_by_key(|sighting| sighting.at_us));
         assert_eq!(read[7].seen, Seen::Deleted { queue: "incoming".into(), message: "7".into() });
         assert_eq!(Sighting::from_line("{"), None);
+    }
+
+    #[tokio::test]
+    async fn a_sighting_has_its_cause_and_a_step_is_told_only_if_requests_are_followed() {
+        let (sightings, mut receiver) = Sightings::channel();
+        let deleted = || Seen::Deleted { queue: "q".into(), message: "m".into() };
+        cause::with(Some("1-a-b"), async { sightings.tell(deleted()) }).await;
+        sightings.follow(Some("1-a-b"), || panic!("not followed"));
+        let sightings = sightings.following(true);
+        sightings.follow(Some("1-c-d"), deleted);
+        sightings.tell(deleted());
+        drop(sightings);
+        let roots: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).map(|told| told.root).collect();
+        assert_eq!(roots, [Some("1-a-b".to_owned()), Some("1-c-d".to_owned()), None]);
     }
 }

@@ -8,6 +8,7 @@ use faults::Entry;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::counts::Counts;
+use super::follow::Follow;
 use super::log::Log;
 use super::names;
 use super::runtimes::{Code, Launch, MissingRuntime};
@@ -84,6 +85,8 @@ pub(crate) struct Machine {
     /// Where invocations are told that a rule names.
     pub sightings: Sightings,
     pub counts: Counts,
+    /// Follows requests, if an exploration asks for it before the first environment starts.
+    pub follow: std::sync::OnceLock<Follow>,
     /// Every environment holds a clone while it lives; once this is the only one, all have ended.
     pub alive: std::sync::Arc<()>,
 }

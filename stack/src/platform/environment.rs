@@ -153,6 +153,11 @@ impl Environment {
         if at_limit {
             self.deployed.machine.counts.waited(arrived.elapsed());
         }
+        let follow = self.deployed.machine.follow.get();
+        let trace = match follow {
+            Some(follow) => follow.delivered(&self.deployed.function.name, &request_id, trace),
+            None => trace,
+        };
         // The ledger is closed only when the platform ends.
         let _ = self.deployed.machine.ledger.send(Entry::Invoked {
             function: self.deployed.function.name.clone(),
@@ -237,6 +242,9 @@ impl Environment {
             current
         };
         let (Ok(payload) | Err(payload)) = answer;
+        if let Some(follow) = self.deployed.machine.follow.get() {
+            follow.returned(&self.deployed.function.name, request_id, failed);
+        }
         // The caller may be gone; then the answer is dropped.
         let _ = current.answer.send(Invoked { request_id: current.request_id, payload, failed });
         true

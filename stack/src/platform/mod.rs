@@ -9,6 +9,7 @@ mod environment;
 mod event_stream;
 mod extensions;
 mod extensions_api;
+mod follow;
 mod functions;
 pub mod gateway;
 mod host;
@@ -34,7 +35,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -143,6 +144,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         ledger: settings.ledger,
         sightings: settings.sightings,
         counts: counts::Counts::default(),
+        follow: OnceLock::new(),
         alive: Arc::new(()),
     });
     let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::default());
@@ -246,6 +248,14 @@ impl Platform {
     /// calls fail.
     pub fn door(&self) -> Arc<dyn Invoke> {
         self.functions.door(Waits::Machine)
+    }
+
+    /// Follows requests from now on, if `sightings` do; to be called before the first environment
+    /// starts.
+    pub fn follow(&self, sightings: &Sightings) {
+        if sightings.follows() {
+            let _ = self.functions.machine.follow.set(follow::Follow::new(sightings.clone()));
+        }
     }
 
     /// Starts the declared mappings from queues and streams. Records that are given up are reported

@@ -57,6 +57,10 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr, room: &Room) -> BTreeMap<
         variables.insert("BROWNOUT_LISTEN".to_owned(), format!("127.0.0.2:{port}"));
         variables.insert("BROWNOUT_PLAN".to_owned(), format!("file:{}", machine.plan.display()));
     }
+    // The services learn from it which function calls: see `services::wire::function`.
+    if machine.follow.get().is_some() {
+        variables.insert("AWS_SESSION_TOKEN".to_owned(), function.name.clone());
+    }
     variables.extend(function.code.execution_environment().map(|name| ("AWS_EXECUTION_ENV".to_owned(), name)));
     variables
 }

@@ -26,7 +26,7 @@ use super::lambda::{self, Lambda};
 use super::neighbour::Striker;
 use super::page::{self, Page};
 use super::s3::{self, Objects};
-use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, form, request_id, trace_root};
+use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, delivery, form, function, request_id, trace_root};
 
 /// The services behind the front.
 pub struct Front {
@@ -115,6 +115,8 @@ impl Front {
             operation,
             request_id: id.clone(),
             root: trace_root(&parts.headers),
+            function: function(&parts.headers),
+            delivery: delivery(&parts.headers),
             path: parts.uri.path().to_owned(),
             body: body.to_bytes(),
         };

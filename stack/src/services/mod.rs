@@ -281,7 +281,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         running: Arc::default(),
         tasks,
     };
-    let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
+    let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger, sightings.clone()));
     let (shadowed, streams) = (IotData::new(Arc::clone(&shadows)), Streams(Arc::clone(&services.tables)));
     let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(shadowed), Arc::new(sending), Arc::new(streams)];
     apart.extend(others);

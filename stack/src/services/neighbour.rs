@@ -4,8 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use faults::cases::Caller;
 use faults::ledger::{Decided, OfFault};
 use faults::{Action, Decision, Entry, Identity, Moment, Plan, Start};
+use run_folder::cause;
 use timer::wait;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -14,11 +16,13 @@ use tokio::task::JoinSet;
 use super::calls::Calls;
 use super::wire::{Answer, Call, JSON_1_0, JSON_1_1, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
+use crate::{Seen, Sightings};
 
 /// Applies faults to calls and records what was done to each.
 pub struct Striker {
     plan: PlanWatch,
     ledger: UnboundedSender<Entry>,
+    sightings: Sightings,
     calls: Mutex<Calls>,
     /// Struck calls, which continue when their caller hangs up, as at AWS; they end with the
     /// striker.
@@ -26,16 +30,18 @@ pub struct Striker {
 }
 
 impl Striker {
-    /// Applies the faults of `plan`.
-    pub fn new(plan: PlanWatch, ledger: UnboundedSender<Entry>) -> Self {
-        Self { plan, ledger, calls: Mutex::default(), struck: Mutex::new(JoinSet::new()) }
+    /// Applies the faults of `plan`; each call is reported to `sightings` if they follow requests.
+    pub fn new(plan: PlanWatch, ledger: UnboundedSender<Entry>, sightings: Sightings) -> Self {
+        Self { plan, ledger, sightings, calls: Mutex::default(), struck: Mutex::new(JoinSet::new()) }
     }
 
     /// Answers a call, with or without faults.
     pub async fn answer(&self, service: &Arc<dyn Service>, call: Call) -> Answer {
         let described = service.described();
-        let Some(struck) = self.decide(described.name, &call.operation, &call.request_id, call.root.as_deref()) else {
-            return service.answer(&call).await;
+        let caller = Caller { function: call.function.as_deref(), delivery: call.delivery };
+        let origin = Origin { request_id: &call.request_id, root: call.root.as_deref(), caller };
+        let Some(struck) = self.decide(described.name, &call.operation, &origin) else {
+            return cause::with(call.root.as_deref(), service.answer(&call)).await;
         };
         let (content_type, service) = (described.content_type(), Arc::clone(service));
         let act = async move { service.answer(&call).await };
@@ -47,9 +53,15 @@ impl Striker {
     }
 
     /// What the plan in force decides about a call; `None` if no fault applies to it.
-    pub fn decide(&self, service: &'static str, operation: &str, request_id: &str, root: Option<&str>) -> Option<Struck> {
+    pub fn decide(&self, service: &'static str, operation: &str, origin: &Origin<'_>) -> Option<Struck> {
+        let Origin { request_id, root, caller } = *origin;
+        self.sightings.follow(root, || Seen::Called {
+            function: caller.function.map(str::to_owned),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+        });
         let plan = self.plan.current()?;
-        let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)), |fault| {
+        let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)), caller, |fault| {
             // A call without a trace is known by its own id, which no other call has.
             root.map_or(1, |root| {
                 self.calls.lock().unwrap_or_else(PoisonError::into_inner).count(&plan.run, root, &fault.name, Instant::now())
@@ -77,6 +89,23 @@ impl Striker {
             });
         }
         answer.await.ok()
+    }
+}
+
+/// Where a call comes from.
+pub struct Origin<'a> {
+    /// The service's id of the call.
+    pub request_id: &'a str,
+    /// The root of the caller's trace, if it sent one.
+    pub root: Option<&'a str>,
+    /// What made it.
+    pub caller: Caller<'a>,
+}
+
+impl<'a> Origin<'a> {
+    /// A call of which only its id is known.
+    pub fn unknown(request_id: &'a str) -> Self {
+        Self { request_id, root: None, caller: Caller::default() }
     }
 }
 
@@ -112,7 +141,7 @@ async fn strike<T>(
     let refused = refusal.is_some();
     let mut answer = match refusal {
         Some(refusal) => refusal,
-        None => act.await,
+        None => cause::with(root.as_deref(), act).await,
     };
     if !refused {
         hold(&mut all, Moment::After, &plan.run, in_force).await;
@@ -217,8 +246,8 @@ mod tests {
             let path = folder.path().join("plan.json");
             std::fs::write(&path, SLOW.replace("AT", at)).unwrap();
             let (ledger, mut lines) = unbounded_channel();
-            let striker = Arc::new(Striker::new(PlanWatch::start(path.clone(), "services", ledger.clone()), ledger));
-            let struck = striker.decide("dynamodb", "GetItem", "request", None).unwrap();
+            let striker = Arc::new(Striker::new(PlanWatch::start(path.clone(), "services", ledger.clone()), ledger, Sightings::nowhere()));
+            let struck = striker.decide("dynamodb", "GetItem", &Origin::unknown("request")).unwrap();
             let held = tokio::spawn(async move { striker.carry_out(struck, async { "done" }, |_, _| "failed").await });
             tokio::time::sleep(Duration::from_millis(500)).await;
             assert!(!held.is_finished(), "{at}");

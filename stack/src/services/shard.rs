@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use run_folder::cause;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -36,6 +37,8 @@ struct Kept {
     key: String,
     json: String,
     written: SystemTime,
+    /// The root of the request that wrote it, if it is known.
+    cause: Option<Box<str>>,
 }
 
 /// A record.
@@ -74,6 +77,13 @@ impl Shard {
         records.iter().skip(skipped).take(most).filter_map(record).collect()
     }
 
+    /// The root of the request that wrote the record with this number, if it is known.
+    pub fn cause(&self, sequence: u64) -> Option<String> {
+        let records = self.records();
+        let at = records.binary_search_by_key(&sequence, |kept| kept.sequence).ok()?;
+        records.get(at)?.cause.as_deref().map(str::to_owned)
+    }
+
     /// Returns once there is a record with this number or a later one.
     pub async fn arrival(&self, from: u64) {
         // The sender lives as long as the shard does.
@@ -99,7 +109,8 @@ impl Shard {
     pub fn push(&self, key: String, record: impl FnOnce(u64, SystemTime) -> Value) -> u64 {
         let mut records = self.records();
         let (sequence, written) = (self.next(), SystemTime::now());
-        records.push_back(Kept { sequence, key, json: record(sequence, written).to_string(), written });
+        let cause = cause::root().map(Into::into);
+        records.push_back(Kept { sequence, key, json: record(sequence, written).to_string(), written, cause });
         if records.len() > KEPT {
             records.pop_front();
         }
@@ -175,6 +186,15 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, shard.arrival(next)).await.is_err());
         push(&shard, 5);
         shard.arrival(next).await;
+    }
+
+    #[test]
+    fn a_record_knows_the_request_that_wrote_it() {
+        let shard = Shard::new(DAY);
+        let first = cause::with_sync(Some("1-a-b"), || push(&shard, 0));
+        let second = push(&shard, 1);
+        let causes = [first, second, second + 1].map(|sequence| shard.cause(sequence));
+        assert_eq!(causes, [Some("1-a-b".to_owned()), None, None]);
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub struct Call {
     pub request_id: String,
     /// The root of the trace id, if the caller sent one.
     pub root: Option<String>,
+    /// The function that made it, if it is known: see [`function`].
+    pub function: Option<String>,
+    /// Which delivery of its request the function works on; 0 if it is not known.
+    pub delivery: u32,
     /// The path, still percent-encoded, if the operation is recognised by it.
     pub path: String,
     /// The body.
@@ -165,6 +169,17 @@ pub fn request_id() -> String {
 /// The root of the trace id, if the caller sent one.
 pub fn trace_root(headers: &HeaderMap) -> Option<String> {
     headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
+}
+
+/// Which delivery of its request the caller works on, from 1; 0 if it is not known.
+pub fn delivery(headers: &HeaderMap) -> u32 {
+    headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map_or(0, faults::identity::delivery)
+}
+
+/// The function that made the call, which a stack that follows requests gives its name as a session
+/// token: all SDKs send that with each call.
+pub fn function(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-amz-security-token").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// Turns `%41` into `A`; what is not such a triple stays unchanged.

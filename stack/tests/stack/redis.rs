@@ -37,7 +37,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let ((sightings, seen), (entries, ledger)) = (Sightings::channel(), unbounded_channel());
-        let striker = Striker::new(PlanWatch::start(run.plan(), "services", entries.clone()), entries);
+        let striker = Striker::new(PlanWatch::start(run.plan(), "services", entries.clone()), entries, Sightings::nowhere());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let redis = Redis::within(2 * LARGEST, LARGEST, Arc::new(striker), sightings);

@@ -4,7 +4,7 @@
 mod bare;
 mod deployed;
 mod generator;
-mod server;
+pub mod server;
 
 use crate::support::{Outcome, run, run_beside_others};
 

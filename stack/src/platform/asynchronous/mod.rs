@@ -79,6 +79,9 @@ impl Asynchronous {
         functions.find(function, qualifier.as_deref())?;
         let request_id = super::names::uuid();
         let accepted = Accepted { function: function.to_owned(), qualifier, request_id, event, trace, client_context };
+        if let Some(follow) = functions.machine.follow.get() {
+            follow.accepted(&accepted.function, &accepted.request_id, &accepted.trace);
+        }
         let mut under_way = functions.asynchronous.under_way();
         while under_way.try_join_next().is_some() {}
         under_way.spawn(accepted.see_through(Arc::downgrade(functions), functions.asynchronous.compressed));
@@ -98,6 +101,9 @@ impl Accepted {
             && let Some(functions) = functions.upgrade()
         {
             self.tell(&functions, &ended);
+            if let Some(follow) = functions.machine.follow.get() {
+                follow.settled(&self.function, &self.request_id, &self.trace);
+            }
         }
     }
 

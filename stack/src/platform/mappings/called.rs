@@ -23,6 +23,9 @@ pub(super) struct Called {
     pub region: String,
     /// The interface for invoking it.
     pub door: Arc<dyn Invoke>,
+    /// Whether it is invoked under the trace of what caused its records, for an exploration; at AWS
+    /// each batch has a trace of its own.
+    pub follows: bool,
 }
 
 /// The result of a call.
@@ -37,9 +40,11 @@ pub(super) enum Call {
 }
 
 impl Called {
-    /// Invokes the function with these records, each as JSON, under a new trace.
-    pub(super) async fn call<'a>(&self, records: impl Iterator<Item = &'a str>) -> Call {
-        match self.door.invoke(&self.name, Bytes::from(event(records)), None).await {
+    /// Invokes the function with these records, each as JSON, under a new trace; if it follows
+    /// requests, under that of `cause`, a trace header.
+    pub(super) async fn call<'a>(&self, records: impl Iterator<Item = &'a str>, cause: Option<String>) -> Call {
+        let trace = cause.filter(|_| self.follows);
+        match self.door.invoke(&self.name, Bytes::from(event(records)), trace.as_deref()).await {
             Ok(invoked) => Call::Ran(invoked),
             Err(InvokeError::Throttled) => Call::Throttled,
             // A single record that is too large for any event: treated as a record that the
@@ -84,7 +89,19 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stand_ins::{Door, called, said};
     use super::*;
+
+    #[tokio::test]
+    async fn each_invocation_has_a_trace_of_its_own_unless_requests_are_followed() {
+        let (door, cause) = (Door::new(|_| said("null")), || Some("Root=1-a-b".to_owned()));
+        for follows in [false, true] {
+            let function = Called { follows, ..called(&door) };
+            function.call(["{}"].into_iter(), cause()).await;
+            function.call(["{}"].into_iter(), None).await;
+        }
+        assert_eq!(door.traces(), [None, None, cause(), None]);
+    }
 
     #[test]
     fn an_event_stays_within_lambdas_limit() {

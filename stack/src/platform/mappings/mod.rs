@@ -96,9 +96,10 @@ fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>,
         arn: functions.arn(&mapping.function),
         region: functions.region().to_owned(),
         door: functions.door(Waits::Caller),
+        follows: functions.machine.follow.get().is_some(),
     };
     let filter = Filter::read(&mapping.filters)?;
-    let batch = usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX);
+    let batch = batch(mapping, &function);
     match &mapping.source {
         Source::Queue { name, max_concurrency } => Ok(vec![Poller::Queue(queue::Poller {
             arn: format!("arn:aws:sqs:{}:{}:{name}", functions.region(), names::ACCOUNT),
@@ -124,6 +125,11 @@ fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>,
     }
 }
 
+/// The most records of an event. A request that is followed has its events for itself.
+fn batch(mapping: &Mapping, function: &Called) -> usize {
+    if function.follows { 1 } else { usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX) }
+}
+
 /// A poller for each lane of each shard.
 fn lanes(
     mapping: &Mapping,
@@ -147,7 +153,7 @@ fn lanes(
             lane,
             function: function.clone(),
             filter: filter.clone(),
-            batch: usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX),
+            batch: batch(mapping, function),
             window: mapping.window,
             partial: mapping.partial,
             bisect: records.bisect,

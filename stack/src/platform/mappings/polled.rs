@@ -81,6 +81,10 @@ pub trait Stream: Send + Sync {
     fn next(&self) -> u64;
     /// At most `most` of the records from `from` on, oldest first.
     fn read(&self, from: u64, most: usize) -> Vec<Record>;
+    /// The root of the request that wrote the record at this place, if it is known.
+    fn cause(&self, _sequence: u64) -> Option<String> {
+        None
+    }
     /// Returns once there is a record from `from` on.
     async fn arrival(&self, from: u64);
 }

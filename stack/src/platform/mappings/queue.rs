@@ -137,7 +137,8 @@ impl Poller {
     }
 
     async fn invoke(self: Arc<Self>, batch: Vec<Taken>) -> Ended {
-        let invoked = match self.function.call(batch.iter().map(|taken| taken.record.as_str())).await {
+        let cause = batch.first().and_then(|first| first.message.attributes.get("AWSTraceHeader").cloned());
+        let invoked = match self.function.call(batch.iter().map(|taken| taken.record.as_str()), cause).await {
             Call::Ran(invoked) => invoked,
             Call::Throttled => return Ended::Throttled,
             Call::Stopped => return Ended::Ran,

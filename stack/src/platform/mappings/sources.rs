@@ -126,6 +126,10 @@ impl Stream for OfTable {
             .collect()
     }
 
+    fn cause(&self, sequence: u64) -> Option<String> {
+        self.stream.shard().cause(sequence)
+    }
+
     async fn arrival(&self, from: u64) {
         self.stream.shard().arrival(from).await;
     }
@@ -157,6 +161,10 @@ impl Stream for OfKinesis {
     fn read(&self, from: u64, most: usize) -> Vec<Record> {
         let (origin, records) = (self.origin(), self.shard().map(|shard| shard.read(from, most)).unwrap_or_default());
         records.into_iter().map(|record| of_kinesis(&origin, record)).collect()
+    }
+
+    fn cause(&self, sequence: u64) -> Option<String> {
+        self.shard()?.cause(sequence)
     }
 
     async fn arrival(&self, from: u64) {

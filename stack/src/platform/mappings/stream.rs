@@ -164,7 +164,9 @@ impl Poller {
     }
 
     async fn attempt(&self, piece: &Piece) -> Outcome {
-        let invoked = match self.function.call(piece.records.iter().map(|taken| taken.text.as_str())).await {
+        let cause = piece.records.first().and_then(|first| self.stream.cause(first.record.sequence));
+        let cause = cause.map(|root| format!("Root={root}"));
+        let invoked = match self.function.call(piece.records.iter().map(|taken| taken.text.as_str()), cause).await {
             Call::Ran(invoked) => invoked,
             Call::Throttled => return Outcome::Throttled,
             Call::Stopped => return Outcome::Stopped,

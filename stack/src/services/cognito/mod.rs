@@ -336,7 +336,7 @@ mod tests {
 
     fn call(operation: &str, path: &str, body: Value) -> Call {
         let body = body.to_string().into();
-        Call { operation: operation.into(), request_id: "r".into(), root: None, path: path.into(), body }
+        Call { operation: operation.into(), request_id: "r".into(), root: None, function: None, delivery: 0, path: path.into(), body }
     }
 
     fn json_of(answer: &Answer) -> Value {

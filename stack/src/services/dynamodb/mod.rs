@@ -119,7 +119,15 @@ impl DynamoDb {
         };
         for (table, row) in rows.iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row))) {
             let body = json!({"TableName": table, "Item": row}).to_string().into();
-            let call = Call { operation: "PutItem".to_owned(), request_id: String::new(), root: None, path: String::new(), body };
+            let call = Call {
+                operation: "PutItem".to_owned(),
+                request_id: String::new(),
+                root: None,
+                function: None,
+                delivery: 0,
+                path: String::new(),
+                body,
+            };
             let mut state = tables.write();
             let (_, staged) = writes::one(&state.tables, &call)
                 .map_err(|refusal| io::Error::other(format!("a row of table `{table}` is refused: {}", refusal.message)))?;
@@ -345,7 +353,8 @@ mod tests {
 
     async fn call(tables: &DynamoDb, operation: &str, body: Value) -> (u16, Value) {
         let body = body.to_string().into();
-        let call = Call { operation: operation.into(), request_id: "r".into(), root: None, path: "/".into(), body };
+        let call =
+            Call { operation: operation.into(), request_id: "r".into(), root: None, function: None, delivery: 0, path: "/".into(), body };
         let answer = tables.answer(&call).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }

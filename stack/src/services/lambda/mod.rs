@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use faults::cases::Caller;
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
@@ -12,8 +13,8 @@ use hyper_util::rt::TokioExecutor;
 use s3s::Body;
 
 use super::described::{Described, Protocol};
-use super::neighbour::{Striker, failure_status};
-use super::wire::{REST_JSON, trace_root};
+use super::neighbour::{Origin, Striker, failure_status};
+use super::wire::{REST_JSON, delivery, function, trace_root};
 
 /// The description of this service.
 pub const DESCRIBED: Described =
@@ -55,7 +56,10 @@ impl Lambda {
 
     /// Answers a call whose body is still being received.
     pub async fn answer(&self, operation: &'static str, request: Request<Body>, id: &str) -> Response<Body> {
-        let struck = self.striker.decide(DESCRIBED.name, operation, id, trace_root(request.headers()).as_deref());
+        let (root, function) = (trace_root(request.headers()), function(request.headers()));
+        let caller = Caller { function: function.as_deref(), delivery: delivery(request.headers()) };
+        let origin = Origin { request_id: id, root: root.as_deref(), caller };
+        let struck = self.striker.decide(DESCRIBED.name, operation, &origin);
         let passed = pass_on(self.client.clone(), self.address.0.get().copied(), request);
         match struck {
             None => passed.await,

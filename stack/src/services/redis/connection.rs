@@ -12,6 +12,7 @@ use super::commands::{Command, OPERATIONS, wrong_number};
 use super::replies::{Outgoing, Protocol, Reply};
 use super::requests::Requests;
 use super::{DESCRIBED, Redis};
+use crate::services::neighbour::Origin;
 use crate::services::wire::request_id;
 
 /// The version that clients are told; it includes everything that is implemented here.
@@ -72,7 +73,9 @@ async fn answer(redis: &Arc<Redis>, peer: &mut Peer, request: Vec<Bytes>) -> Rep
         Err(error) => return error,
     };
     let id = request_id();
-    let Some(struck) = redis.striker.decide(DESCRIBED.name, operation, &id, None) else { return command.run(&redis.store, Instant::now()) };
+    let Some(struck) = redis.striker.decide(DESCRIBED.name, operation, &Origin::unknown(&id)) else {
+        return command.run(&redis.store, Instant::now());
+    };
     let store = Arc::clone(&redis.store);
     let act = async move { command.run(&store, Instant::now()) };
     let answered = redis.striker.carry_out(struck, act, |kind, message| Reply::Error(format!("{kind} {message}"))).await;

@@ -15,6 +15,7 @@ use super::object::{Object, ObjectHeaders};
 use super::uploads::Uploads;
 use crate::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
+use run_folder::cause;
 use run_folder::effects::{Change, Effect, Place};
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{Bucket, Target};
@@ -84,7 +85,9 @@ impl Buckets {
 
     /// A receiver that is gone or refuses loses the event, as at AWS.
     fn notify(&self, to: &Target, key: Option<&str>, body: String) {
-        let delivery = Delivery { about: key.map(str::to_owned), subject: Some(SUBJECT.to_owned()), ..Delivery::of(body) };
+        // Source: AWS X-Ray developer guide, "Amazon S3": the tracing header goes to subscribers.
+        let trace = cause::root().map(|root| format!("Root={root}"));
+        let delivery = Delivery { about: key.map(str::to_owned), subject: Some(SUBJECT.to_owned()), trace, ..Delivery::of(body) };
         let _ = self.deliver.deliver(to, &delivery);
     }
 

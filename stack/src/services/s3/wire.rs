@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use faults::cases::Caller;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use run_folder::cause;
 use s3s::auth::SimpleAuth;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput,
@@ -24,8 +26,8 @@ use super::buckets::Buckets;
 use super::notification::Happening;
 use super::{copy, multipart, operations, tags, upload, versions};
 use crate::account::{ACCESS_KEY, SECRET_KEY};
-use crate::services::neighbour::{Striker, failure_status};
-use crate::services::wire::trace_root;
+use crate::services::neighbour::{Origin, Striker, failure_status};
+use crate::services::wire::{delivery, function, trace_root};
 
 /// The content type of S3's answers.
 const XML: &str = "application/xml";
@@ -83,8 +85,11 @@ impl Behind {
     ) -> S3Result<S3Response<T>> {
         let S3Request { input, headers, extensions, .. } = request;
         let id = extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
-        let Some(struck) = self.striker.decide(super::DESCRIBED.name, operation, id, trace_root(&headers).as_deref()) else {
-            return act(&self.buckets, input).map(S3Response::new);
+        let (root, function) = (trace_root(&headers), function(&headers));
+        let caller = Caller { function: function.as_deref(), delivery: delivery(&headers) };
+        let origin = Origin { request_id: id, root: root.as_deref(), caller };
+        let Some(struck) = self.striker.decide(super::DESCRIBED.name, operation, &origin) else {
+            return cause::with_sync(root.as_deref(), || act(&self.buckets, input)).map(S3Response::new);
         };
         let buckets = Arc::clone(&self.buckets);
         let result = self.striker.carry_out(struck, async move { act(&buckets, input) }, |code, message| Err(failure(code, message))).await;

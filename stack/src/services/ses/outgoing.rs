@@ -143,7 +143,15 @@ mod tests {
         let to: Vec<_> = (0..to).map(|n| format!("reader-{n}@x.org")).collect();
         let content = json!({"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}});
         let body = json!({"FromEmailAddress": from, "Destination": {"ToAddresses": to}, "Content": content}).to_string().into();
-        Call { operation: "SendEmail".into(), request_id: "r".into(), root: None, path: "/v2/email/outbound-emails".into(), body }
+        Call {
+            operation: "SendEmail".into(),
+            request_id: "r".into(),
+            root: None,
+            function: None,
+            delivery: 0,
+            path: "/v2/email/outbound-emails".into(),
+            body,
+        }
     }
 
     #[tokio::test]

@@ -406,8 +406,15 @@ mod tests {
             ("TopicArn=arn:aws:sns:us-east-1:999999999999:alarms&Message=m".to_owned(), 404, Some("NotFound")),
             ("Message=m".to_owned(), 400, Some("InvalidParameter")),
         ] {
-            let call =
-                Call { operation: "Publish".into(), request_id: "r".into(), root: None, path: "/".into(), body: body.clone().into() };
+            let call = Call {
+                operation: "Publish".into(),
+                request_id: "r".into(),
+                root: None,
+                function: None,
+                delivery: 0,
+                path: "/".into(),
+                body: body.clone().into(),
+            };
             let answer = sns.answer(&call).await;
             assert_eq!((answer.status, answer.error_type.as_deref()), (status, code), "{}", body.get(..90).unwrap_or(&body));
         }

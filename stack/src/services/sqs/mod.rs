@@ -32,7 +32,12 @@ use template::account::{ACCOUNT, arn};
 use template::blueprint::{self, Target};
 
 /// The description of this service.
-pub const DESCRIBED: Described = Described { name: "sqs", title: "SQS", protocol: Protocol::Json10("AmazonSQS"), operations: &[] };
+pub const DESCRIBED: Described = Described {
+    name: "sqs",
+    title: "SQS",
+    protocol: Protocol::Json10("AmazonSQS"),
+    operations: &["SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage"],
+};
 
 /// How often messages past their retention are dropped while no consumer receives.
 const SWEEP: Duration = Duration::from_millis(50);

@@ -93,8 +93,15 @@ mod tests {
             ("AssumeRole", "RoleArn=reader&RoleSessionName=me".to_owned(), 400, "ValidationError"),
             ("GetFederationToken", String::new(), 400, "InvalidAction"),
         ] {
-            let call =
-                Call { operation: operation.into(), request_id: "r".into(), root: None, path: "/".into(), body: body.clone().into() };
+            let call = Call {
+                operation: operation.into(),
+                request_id: "r".into(),
+                root: None,
+                function: None,
+                delivery: 0,
+                path: "/".into(),
+                body: body.clone().into(),
+            };
             let answer = Sts.answer(&call).await;
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             assert!(answer.status == status && text.contains(part), "{operation} {body}: {text}");

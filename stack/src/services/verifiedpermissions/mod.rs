@@ -145,7 +145,8 @@ mod tests {
 
     async fn call(operation: &str, body: &Value) -> (u16, Value) {
         let body = body.to_string().into();
-        let call = Call { operation: operation.into(), request_id: "r".into(), root: None, path: "/".into(), body };
+        let call =
+            Call { operation: operation.into(), request_id: "r".into(), root: None, function: None, delivery: 0, path: "/".into(), body };
         let answer = service().answer(&call).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }

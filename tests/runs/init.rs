@@ -1,8 +1,6 @@
 //! `brownout init`, as a user starts it: what it writes passes `brownout check` as it is, for every
 //! template of the corpus.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,19 +1,12 @@
 //! `brownout load`: load alone to a URL or to the addresses of a file, with the verdicts of every run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-#[path = "verdicts/server.rs"]
-#[allow(dead_code, reason = "one of its answers is for another test")]
-mod server;
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::{self, BROWNOUT};
+use crate::verdicts::server::{Answer, Answers, Server};
 use serde_json::Value;
-use server::{Answer, Answers, Server};
-use support::BROWNOUT;
 
 const WELL: Answers = Answers::Always(Answer::Now(200));
 const SHORT: [&str; 4] = ["--warm-up", "1s", "--for", "4s"];

@@ -1,15 +1,13 @@
 //! Runs compared with one another: in made-up worlds whose truth is known, how often a regression is
 //! found that is none, and one that is.
 
-mod support;
-
+use crate::support::runs::{OF, empty, phases, tag};
+use crate::support::worlds::{World, world};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use reports::between::{Comparison, Limits, Side, between, markdown};
 use reports::distributions::binomial_quantile;
 use reports::{Answer, Latencies, Outcome, Phase, Rolls, Verdict};
-use support::runs::{OF, empty, phases, tag};
-use support::worlds::{World, world};
 
 fn limits(time: f64) -> Limits {
     Limits { time, errors: 0.01, at: ["p50", "p90", "p99"].map(str::to_owned).to_vec(), phase: None }
