@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 
 use ::template::files::Folder;
 use ::template::find::{Found, find};
-use ::template::{Source, Template};
+use ::template::{Source, Template, samconfig};
 
-use crate::check_template::parameters;
 use crate::cli::Init;
 use proposal::Proposal;
 
@@ -30,13 +29,14 @@ pub fn init(arguments: &Init) -> Result<u8, Box<dyn Error>> {
     let asked = arguments.path.clone().unwrap_or_else(|| PathBuf::from("."));
     let found = find(&asked)?;
     let text = found.read()?;
-    let parameters = parameters(&text, &found.folder, &arguments.options)?;
+    let given = arguments.options.parameters.iter().cloned().collect();
+    let parameters = samconfig::gathered(&text, &found.folder, arguments.options.config_env.as_deref(), &given)?;
     let files = Folder::new(found.folder.clone());
     let template = Template::read_source(Source { text: &text, parameters: &parameters, files: &files })
         .map_err(|error| format!("`{}` cannot be started; `brownout check` shows each place: {error}", found.file.display()))?;
     let (folder, name) = place(&asked, &found);
     let bodies = bodies::of(&text, &files);
-    let written = if arguments.options.config_env.is_some() { parameters } else { arguments.options.parameters.iter().cloned().collect() };
+    let written = if arguments.options.config_env.is_some() { parameters } else { given };
     let Proposal { text, guesses } = proposal::of(&template, &name, &written, &bodies).ok_or_else(|| {
         format!("`{}` has no API and no function with a URL, so journeys have nothing to ask; `brownout up` starts it", name)
     })?;

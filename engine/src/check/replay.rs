@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ::load::{Endpoint, Timeline};
 use faults::time::Time;
-use scenarios::journeys::{Body, Expected, RecordedArrival, Step, Text, Times};
+use scenarios::journeys::{Body, Expected, RecordedArrival, Step, Text, Times, ToldOf};
 use toml::Spanned;
 
 use super::super::file::{JourneyEntry, Method};
@@ -159,6 +159,7 @@ fn steps(logged: &[Logged], name: &str, base: &str, headers: &[(&'static str, Te
                 keep: Vec::new(),
                 retry: None,
                 pause: Duration::ZERO,
+                told: ToldOf::default(),
             });
             steps.len() - 1
         });
