@@ -8,6 +8,7 @@ use faults::{Place, Trigger};
 use protocol::{Resolve, Resolved};
 use reports::Expectation;
 use run_folder::Compressed;
+use scenarios::invariants::by_answers_alone;
 use scenarios::invariants::cedar::OracleError;
 
 use super::check::faults::functions;
@@ -70,7 +71,7 @@ impl Plan {
     pub fn rules_on_aws(&self) -> Result<(Vec<RuleText>, Vec<RuleText>), OracleError> {
         let mut rules = self.load.rules(&self.setup)?;
         let all: Vec<_> = rules.iter().flat_map(|rules| rules.rules()).collect();
-        let uncheckable: Vec<_> = rules.iter_mut().flat_map(|rules| rules.by_answers_alone()).collect();
+        let uncheckable: Vec<_> = by_answers_alone(&mut rules);
         Ok(all.into_iter().partition(|(id, _)| !uncheckable.contains(id)))
     }
 

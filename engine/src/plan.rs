@@ -11,11 +11,14 @@ use reports::Expectation;
 use reports::measurements::RunKind;
 use run_folder::Deployment;
 use run_folder::deployment::Seed;
+use scenarios::invariants::Invariant;
+use scenarios::invariants::cedar::OracleError;
 use scenarios::systems::{self, Setup, System};
 use scenarios::traffic::Load;
 
 use super::bounds::MoreThanFor;
 use super::deployed::{Deployed, NamedStack};
+use super::followed::Followed;
 use super::own_stack::OwnStack;
 use super::windows::Windows;
 
@@ -89,6 +92,17 @@ impl Plan {
     /// Whether some work has no request that waits for it.
     pub fn is_asynchronous(&self) -> bool {
         self.load.systems.iter().any(|load| load.is_asynchronous())
+    }
+
+    /// What is judged besides numbers.
+    ///
+    /// # Errors
+    /// If policies of a system cannot be read.
+    pub fn rules(&self) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        // Of load alone the aims say how many answers may be wrong; a rule would allow none.
+        let mut rules = if self.kind == RunKind::Load { Vec::new() } else { self.load.rules(&self.setup)? };
+        rules.extend(self.wave.iter().map(|wave| Box::new(Followed::new(wave.polled.clone())) as Box<dyn Invariant>));
+        Ok(rules)
     }
 
     /// How long journeys take, which determines the number of users.

@@ -9,11 +9,10 @@ use reports::Outcome;
 use reports::measurements::{End, Measurements, Restored, RunKind};
 use run_folder::Addresses;
 use scenarios::Event;
-use scenarios::invariants::{Invariant, Quiet};
+use scenarios::invariants::{Quiet, by_answers_alone};
 use scenarios::traffic::{self, Order, Traffic};
 
 use super::deploy::deploy;
-use super::followed::Followed;
 use super::join::Join;
 use super::lease::Keeper;
 use super::measured::{deployments, experiment, machine_wait_us, ms, phases, platform, unchecked, unix_ms};
@@ -127,9 +126,7 @@ async fn measure(
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    // Of load alone the aims say how many answers may be wrong; a rule would allow none.
-    let mut rules = if plan.kind == RunKind::Load { Vec::new() } else { plan.load.rules(&plan.setup)? };
-    rules.extend(plan.wave.iter().map(|wave| Box::new(Followed::new(wave.polled.clone())) as Box<dyn Invariant>));
+    let mut rules = plan.rules()?;
     let uncheckable = if addresses.is_local() { Vec::new() } else { by_answers_alone(&mut rules) };
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?.telling(plan.wave.is_some());
     let lag = target.ledger_lag();
@@ -161,11 +158,6 @@ async fn measure(
     let (mut measurements, asked, story) = run.close(traffic, quiet, started_unix_ms).await?;
     measurements.unchecked = unchecked(plan, &addresses, &uncheckable);
     Ok((measurements, asked, story))
-}
-
-/// Goes on without the rules that need services of this machine, and names them.
-fn by_answers_alone(rules: &mut [Box<dyn Invariant>]) -> Vec<&'static str> {
-    rules.iter_mut().flat_map(|rules| rules.by_answers_alone()).collect()
 }
 
 impl Run<'_> {

@@ -67,6 +67,11 @@ pub trait Invariant: Send {
     fn tables(&self, arm: ArmOf<'_>) -> Vec<reports::Dispositions>;
 }
 
+/// Goes on without the rules that need services of this machine, and names them.
+pub fn by_answers_alone(rules: &mut [Box<dyn Invariant>]) -> Vec<&'static str> {
+    rules.iter_mut().flat_map(|rules| rules.by_answers_alone()).collect()
+}
+
 /// No breach, no check.
 pub(crate) const NOTHING: Found = (Vec::new(), 0);
 
