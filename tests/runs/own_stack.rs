@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{BROWNOUT, run};
+use crate::support::{self, BROWNOUT, run};
 
 fn orders() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/orders")

@@ -51,7 +51,7 @@ impl Stack {
         authority.write(folder.path()).unwrap();
         let services = start(Settings {
             seed: Seed::default(),
-            cache: false,
+            doors: stack::services::Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: Blueprint::default(),
             invoke: LateInvoke::default(),

@@ -161,7 +161,7 @@ mod tests {
         assert!(read.attributes(&Place::Queue("orders".into())).is_none());
         for place in [Place::Queue("q".into()), Place::Mail] {
             let effect = Effect { text: "{\"id\":1}".into(), root: Some("1-a-b".into()), ..Effect::new(place, "m-1", Change::Made) };
-            let sighting = Sighting { at_us: 7, seen: Seen::Effect(effect) };
+            let sighting = Sighting { at_us: 7, root: None, seen: Seen::Effect(effect) };
             assert_eq!(Sighting::from_line(sighting.to_line().trim()), Some(sighting));
         }
     }

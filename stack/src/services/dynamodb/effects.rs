@@ -92,7 +92,8 @@ mod tests {
             ("DeleteItem", json!({"TableName": "Orders", "Key": key})),
         ] {
             let (root, body) = (Some("1-a-b".to_owned()), body.to_string().into());
-            let call = Call { operation: operation.into(), request_id: "r".into(), root, path: "/".into(), body };
+            let call =
+                Call { operation: operation.into(), request_id: "r".into(), root, path: "/".into(), function: None, delivery: 0, body };
             let answer = tables.answer(&call).await;
             assert_eq!(answer.status, 200, "{operation}: {answer:?}");
         }

@@ -110,7 +110,7 @@ impl Account {
                 users: [(POOL.to_owned(), vec![user])].into(),
                 ..deployment::Seed::default()
             },
-            cache: false,
+            doors: stack::services::Doors::open(false).await.unwrap(),
             folder: run.path().to_owned(),
             blueprint: Blueprint {
                 tables: vec![table],
