@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "scenarios/support/mod.rs"]
-#[allow(dead_code, reason = "the other test program uses the rest")]
 mod support;
 
 use std::time::Duration;
