@@ -66,6 +66,7 @@ Resources:
             ("Files", Place::Bucket("files".into())),
             ("News", Place::Topic("News".into())),
             ("Orders", Place::Table("all-orders".into())),
+            ("Packed", Place::Function("Packed".into())),
             ("Work", Place::Queue("Work.fifo".into())),
         ];
         assert_eq!(places.into_iter().collect::<Vec<_>>(), expected.map(|(id, place)| (id.to_owned(), place)));
