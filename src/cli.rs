@@ -22,7 +22,7 @@ use crate::layer::toolchain::{Arch, Linker};
 pub use compare::{Compare, OnePhase};
 pub use explore::Explore;
 pub use init::Init;
-pub use load::{Load, Method, ToUrl};
+pub use load::{Load, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
 use values::{seed, utf8};

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use engine::explore::{AcceptFile, Explore, ExploreError, Explored, Only, Stage, Stages, explore as run_explore};
 use engine::run::{RunError, Setting};
@@ -35,9 +34,7 @@ pub fn explore(arguments: &cli::Explore) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // From here on a signal is kept until it can be handled.
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    let (runtime, signals) = Signals::begin()?;
     artifacts::find(asked.plan.systems.iter().copied())?;
     let folder = claim(arguments, &asked.plan.name)?;
     let mut stages = Fresh { folder: folder.path().to_owned(), signals, quiet: arguments.json };
@@ -83,8 +80,7 @@ fn command_line(arguments: &cli::Explore, seed: u64) -> String {
 
 fn claim(arguments: &cli::Explore, name: &str) -> Result<RunFolder, Box<dyn Error>> {
     let Some(named) = &arguments.out else {
-        let new = run::runs_folder().join(format!("{}-{name}-explore", dates::file_name(SystemTime::now())));
-        return Ok(RunFolder::claim_new(&new)?);
+        return Ok(run::new_folder(&format!("{name}-explore"))?);
     };
     let folder = RunFolder::claim(named, arguments.force)?;
     let earlier: Vec<_> = earlier(folder.path()).collect();

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use engine::Plan;
 use engine::check::power;
@@ -14,12 +14,11 @@ use load::Endpoint;
 use reports::load_table;
 use run_folder::{FolderError, RunFolder};
 
-use crate::check;
 use crate::cli::{Load, ToUrl};
 use crate::progress::Progress;
-use crate::run::{runs_folder, shown};
+use crate::run::{new_folder, report_of, shown};
 use crate::signals::Signals;
-use crate::up;
+use crate::{as_toml, check, up};
 
 /// Sends, judges, and writes the report; the exit code is the verdict's.
 ///
@@ -36,11 +35,8 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
     if let Some(seed) = arguments.seed {
         plan.seed = seed;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // From here on a signal is kept until it can be handled.
-    let signals = runtime.block_on(async { Signals::listen() })?;
-    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", dates::file_name(SystemTime::now()), plan.name)));
-    let folder = arguments.out.as_ref().map_or_else(new, |folder| RunFolder::claim(folder, arguments.force))?;
+    let (runtime, signals) = Signals::begin()?;
+    let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
     eprintln!("{}\n", plan.question);
     power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
     let mut progress = Progress::alone(plan.timeline.end());
@@ -60,9 +56,7 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
 }
 
 fn finish(arguments: &Load, done: &Done, folder: &RunFolder) -> Result<u8, Box<dyn Error>> {
-    let report = reports::judge(&done.measurements);
-    reports::write_all(folder.path(), &report, &done.measurements.latencies)
-        .map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
+    let report = report_of(done, folder)?;
     if arguments.json {
         print!("{}", std::fs::read_to_string(folder.path().join("result.json"))?);
     } else {
@@ -122,9 +116,9 @@ fn as_file(url: &str, endpoint: &Endpoint, to: &ToUrl) -> Result<String, String>
     let Some(rate) = &to.rate else {
         return Err("error: a URL needs `--rate`, requests a second, such as `--rate 50/s`\n".to_owned());
     };
-    let method = to.method.map_or("GET", crate::cli::Method::name);
+    let method = to.method.unwrap_or_default().name();
     let path = endpoint.path.split('?').next().unwrap_or_default();
-    let of = quoted(&format!("{} {method} {path}", endpoint.host));
+    let of = as_toml::text(&format!("{} {method} {path}", endpoint.host));
     let or = |time: Option<Time>, seconds| time.unwrap_or_else(|| Time::from(Duration::from_secs(seconds)));
     let mut text = format!("[phases]\nwarm-up = \"{}\"\nmeasured = \"{}\"\n", or(to.warm_up, 3), or(to.length, 30));
     if let Some(arrivals) = to.arrivals {
@@ -134,27 +128,23 @@ fn as_file(url: &str, endpoint: &Endpoint, to: &ToUrl) -> Result<String, String>
     let _ = write!(
         text,
         "\n[[load.requests]]\nof = {of}\nurl = {}\nrate = {}\nmethod = \"{method}\"\nstatuses = {statuses:?}\n",
-        quoted(url),
-        quoted(rate)
+        as_toml::text(url),
+        as_toml::text(rate)
     );
     if let Some(body) = &to.body {
         let body = match body.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file).map_err(|error| format!("error: the body `{file}` cannot be read: {error}\n"))?,
             None => body.clone(),
         };
-        let _ = writeln!(text, "body = {}", quoted(&body));
+        let _ = writeln!(text, "body = {}", as_toml::text(&body));
     }
     let aims = [("p50", &to.p50), ("p90", &to.p90), ("p99", &to.p99), ("errors", &to.errors)];
-    let aims: Vec<_> = aims.into_iter().filter_map(|(name, bound)| Some(format!("{name} = {}\n", quoted(bound.as_ref()?)))).collect();
+    let aims: Vec<_> =
+        aims.into_iter().filter_map(|(name, bound)| Some(format!("{name} = {}\n", as_toml::text(bound.as_ref()?)))).collect();
     if !aims.is_empty() {
         let _ = write!(text, "\n[[expect]]\nof = {of}\n{}", aims.concat());
     }
     Ok(text)
-}
-
-/// A TOML string: those of JSON are valid in TOML, but for one character that TOML wants escaped.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// A host as part of a folder's name.

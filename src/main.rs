@@ -5,6 +5,7 @@
 mod print;
 
 mod artifacts;
+mod as_toml;
 mod aws_program;
 mod aws_stack;
 mod check;

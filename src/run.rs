@@ -57,6 +57,25 @@ pub fn runs_folder() -> PathBuf {
     PathBuf::from("brownout-runs")
 }
 
+/// A new folder among those of runs, named for the moment and what runs.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn new_folder(name: &str) -> Result<RunFolder, FolderError> {
+    RunFolder::claim_new(&runs_folder().join(format!("{}-{name}", dates::file_name(SystemTime::now()))))
+}
+
+/// Judges a run and writes its report.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn report_of(done: &Done, folder: &RunFolder) -> Result<Report, FolderError> {
+    let report = reports::judge(&done.measurements);
+    let written = reports::write_all(folder.path(), &report, &done.measurements.latencies);
+    written.map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
+    Ok(report)
+}
+
 /// Runs an experiment; the exit code is the verdict's.
 ///
 /// # Errors
@@ -75,9 +94,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     }
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // From here on a signal is kept until it can be handled.
-    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    let (runtime, mut signals) = Signals::begin()?;
     // The named folder is claimed before anything is built, so that an unusable one fails early.
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
     // Built and found here, so that a run that cannot start is not begun.
@@ -86,8 +103,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         return Ok(stopped_early(asked));
     }
     found?;
-    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", dates::file_name(SystemTime::now()), plan.name)));
-    let folder = named.map_or_else(new, Ok)?;
+    let folder = named.map_or_else(|| new_folder(&plan.name), Ok)?;
     eprintln!("{}\n", plan.question);
     power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
     if arguments.redis.is_some() && plan.deployment().has_cache() {
@@ -102,9 +118,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             _ => return Err(error),
         },
     };
-    let report = reports::judge(&done.measurements);
-    reports::write_all(folder.path(), &report, &done.measurements.latencies)
-        .map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
+    let report = report_of(&done, &folder)?;
     finish(arguments, &report, &folder)?;
     if done.asked.is_some() && report.verdict != Verdict::NotRestored {
         eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
@@ -146,7 +160,10 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
     }
     switch_on(&mut plan, &arguments.weaknesses)?;
     if let Some(fault) = arguments.redis.as_ref().and_then(|_| plan.faults.iter().find(|fault| strikes_the_cache(&fault.place))) {
-        return Err(format!("error: `{}` strikes the cache, which is somebody else's by `--redis`; run it without\n", fault.name));
+        return Err(format!(
+            "error: `{}` strikes the cache, which with `--redis` is one that brownout does not run; run it without\n",
+            fault.name
+        ));
     }
     Ok(plan)
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use engine::{Asked, StopRequests};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for all of them from now on.
@@ -15,6 +16,16 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// The runtime of a run; from here on a signal is kept until it can be handled.
+    ///
+    /// # Errors
+    /// If the runtime or the handlers cannot be started.
+    pub fn begin() -> io::Result<(Runtime, Self)> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let signals = runtime.block_on(async { Self::listen() })?;
+        Ok((runtime, signals))
+    }
+
     /// Begins to listen.
     ///
     /// # Errors

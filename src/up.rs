@@ -132,7 +132,7 @@ fn folder(arguments: &cli::Up) -> Result<RunFolder, FolderError> {
     match &arguments.folder {
         Some(folder) if arguments.harness.is_some() => RunFolder::join(folder),
         Some(folder) => RunFolder::claim(folder, arguments.force),
-        None => RunFolder::claim_new(&crate::run::runs_folder().join(format!("{}-up", dates::file_name(SystemTime::now())))),
+        None => crate::run::new_folder("up"),
     }
 }
 

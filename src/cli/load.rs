@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use engine::bounds::{AtMostTime, Errors};
+use engine::file::Method;
 use faults::time::Time;
 use scenarios::units::Rate;
 
@@ -44,7 +46,7 @@ pub struct ToUrl {
     #[arg(long, value_name = "TIME")]
     pub warm_up: Option<Time>,
     /// HTTP method [default: GET]
-    #[arg(long, short = 'X', value_name = "METHOD", ignore_case = true)]
+    #[arg(long, short = 'X', value_name = "METHOD", ignore_case = true, value_parser = method())]
     pub method: Option<Method>,
     /// Header, such as 'accept: application/json'; may be repeated. It is in no report
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
@@ -72,32 +74,6 @@ pub struct ToUrl {
     pub errors: Option<String>,
 }
 
-/// An HTTP method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "UPPER")]
-pub enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    /// As HTTP writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
 /// How arrivals are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arrivals {
@@ -115,6 +91,12 @@ impl Arrivals {
             Self::Poisson => "poisson",
         }
     }
+}
+
+/// The methods of a file, in any case.
+fn method() -> impl TypedValueParser<Value = Method> {
+    let named = |name: String| Method::ALL.into_iter().find(|method| method.name().eq_ignore_ascii_case(&name));
+    PossibleValuesParser::new(Method::ALL.map(Method::name)).try_map(move |name| named(name).ok_or("not a method"))
 }
 
 /// A text that `T` reads, as it was written: a file gets it.

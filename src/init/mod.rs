@@ -4,7 +4,6 @@
 mod bodies;
 mod proposal;
 mod requests;
-mod toml;
 
 use std::error::Error;
 use std::io::{ErrorKind, Write};

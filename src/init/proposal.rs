@@ -10,7 +10,7 @@ use template::blueprint::{Queue, Source};
 
 use super::bodies::Bodies;
 use super::requests::{self, Request};
-use super::toml;
+use crate::as_toml;
 
 /// A proposed experiment, and what in it was guessed.
 pub struct Proposal {
@@ -70,9 +70,9 @@ fn is_open(route: &Route) -> bool {
 fn head(template: &Template, name: &str, parameters: &BTreeMap<String, String>) -> String {
     let mut out = String::from("# Proposed by `brownout init`. Lines with a comment were guessed: look at them first.\n");
     out.push_str("question = \"Is every answer right and all accepted work done while a dependency is slow?\"\nseed = 1\n\n");
-    out.push_str(&format!("[stack]\ntemplate = {}\n", toml::text(name)));
+    out.push_str(&format!("[stack]\ntemplate = {}\n", as_toml::text(name)));
     if !parameters.is_empty() {
-        let all = parameters.iter().map(|(name, value)| format!("{} = {}", toml::key(name), toml::text(value)));
+        let all = parameters.iter().map(|(name, value)| format!("{} = {}", as_toml::key(name), as_toml::text(value)));
         out.push_str(&format!("parameters = {{ {} }}\n", all.collect::<Vec<_>>().join(", ")));
     }
     if !template.notices.is_empty() {
@@ -131,9 +131,9 @@ fn word(name: &str, suffix: &str) -> String {
 
 impl Journey {
     fn written(&self, needs_api: bool) -> String {
-        let mut out = format!("\n[[journey]]\nname = {}\nrate = {}\n", toml::text(&self.name), toml::text(self.rate));
+        let mut out = format!("\n[[journey]]\nname = {}\nrate = {}\n", as_toml::text(&self.name), as_toml::text(self.rate));
         if needs_api {
-            out.push_str(&format!("api = {}\n", toml::text(&self.api)));
+            out.push_str(&format!("api = {}\n", as_toml::text(&self.api)));
         }
         self.requests.iter().for_each(|request| out.push_str(&request.written()));
         out
@@ -172,8 +172,8 @@ fn rules(template: &Template, journeys: &[Journey], guesses: &mut Vec<String>) -
     let id = |name: &str| template.places.iter().find(|(_, place)| **place == Place::Queue(name.to_owned())).map(|(id, _)| id.clone());
     let mut out = String::new();
     for queue in blueprint.dead_letters().iter().filter_map(|name| id(name)) {
-        let name = toml::text(&format!("nothing is in {queue}"));
-        out.push_str(&format!("\n[[rule]]\nname = {name}\nnever = {{ queue = {} }}\n", toml::text(&queue)));
+        let name = as_toml::text(&format!("nothing is in {queue}"));
+        out.push_str(&format!("\n[[rule]]\nname = {name}\nnever = {{ queue = {} }}\n", as_toml::text(&queue)));
     }
     let is_read = |queue: &&Queue| {
         blueprint.mappings.iter().any(|mapping| matches!(&mapping.source, Source::Queue { name, .. } if *name == queue.name))
@@ -182,8 +182,8 @@ fn rules(template: &Template, journeys: &[Journey], guesses: &mut Vec<String>) -
         let Some(id) = id(&queue.name) else { continue };
         // A message that is received again is received after the visibility timeout.
         let within = (queue.visibility * 2 + Duration::from_secs(10)).clamp(DRAINED.0, DRAINED.1).as_secs();
-        let name = toml::text(&format!("{id} drains"));
-        out.push_str(&format!("\n[[rule]]\nname = {name}\ndrains = {{ queue = {}, within = \"{within}s\" }}\n", toml::text(&id)));
+        let name = as_toml::text(&format!("{id} drains"));
+        out.push_str(&format!("\n[[rule]]\nname = {name}\ndrains = {{ queue = {}, within = \"{within}s\" }}\n", as_toml::text(&id)));
     }
     if let Some(stored) = stored(template, journeys) {
         out.push_str(&stored);
@@ -221,7 +221,7 @@ fn fault(template: &Template, journeys: &[Journey], guesses: &mut Vec<String>) -
             template.apis.iter().flat_map(|api| &api.routes).filter(|route| is_open(route)).find_map(|route| route.integration.function());
         let url = || blueprint.functions.iter().find(|function| function.url.is_some()).map(|function| function.name.as_str());
         let Some(function) = answers.or_else(url) else { return String::new() };
-        ("slow-function", format!("function = {}", toml::text(function)))
+        ("slow-function", format!("function = {}", as_toml::text(function)))
     };
     guesses.push(format!("the first fault is `{name}`: 300 ms for half of the calls; `brownout faults` lists others"));
     format!("\n[[fault]]\nname = \"{name}\"\n{place}\nshare = 0.5\nlatency = {{ time = \"300ms\" }}\n")
@@ -232,7 +232,7 @@ fn aims(journeys: &[Journey]) -> String {
     let mut out = String::new();
     for journey in journeys.iter().filter(|journey| !journey.is_denied()) {
         for (number, request) in journey.requests.iter().enumerate() {
-            let of = toml::text(&format!("{} {}", journey.name, request.name));
+            let of = as_toml::text(&format!("{} {}", journey.name, request.name));
             let aims = match (number, request.body.is_some()) {
                 (0, true) => "p90 = \"<= 3s\"\nerrors = \"<= 1%\"\n",
                 (_, true) => "errors = \"<= 1%\"\n",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use template::apis::{Api, Integration, Route};
 
 use super::bodies::Bodies;
-use super::toml;
+use crate::as_toml;
 
 /// A request to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,16 +145,21 @@ impl Request {
 
     /// The request as a table of a journey.
     pub fn written(&self) -> String {
-        let mut out = format!("\n[[journey.request]]\nname = {}\n{} = {}\n", toml::text(&self.name), self.method, toml::text(&self.path));
+        let mut out =
+            format!("\n[[journey.request]]\nname = {}\n{} = {}\n", as_toml::text(&self.name), self.method, as_toml::text(&self.path));
         if let Some(body) = &self.body {
             let note = if self.is_described { "" } else { "    # fill in: the template does not describe it" };
-            out.push_str(&format!("json = {}{note}\n", toml::value(body)));
+            out.push_str(&format!("json = {}{note}\n", as_toml::value(body)));
         }
         let statuses = self.statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         let statuses = if self.statuses.len() == 1 { statuses } else { format!("[{statuses}]") };
         out.push_str(&format!("expect = {{ status = {statuses} }}\n"));
         if let Some((name, place)) = &self.keep {
-            out.push_str(&format!("keep = {{ {} = {} }}    # guessed: where the answer says it\n", toml::key(name), toml::text(place)));
+            out.push_str(&format!(
+                "keep = {{ {} = {} }}    # guessed: where the answer says it\n",
+                as_toml::key(name),
+                as_toml::text(place)
+            ));
         }
         out
     }

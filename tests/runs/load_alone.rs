@@ -112,15 +112,15 @@ fn a_server_that_is_wrong_is_broken_and_one_that_is_too_little_known_is_not_show
     std::thread::scope(|scope| {
         let dead = scope.spawn(|| to(&bad.url(), &["--p99", "<= 1s"]));
         // No server listens at port 1.
-        let nobody = scope.spawn(|| to("http://127.0.0.1:1/", &[]));
+        let closed = scope.spawn(|| to("http://127.0.0.1:1/", &[]));
         let half = scope.spawn(|| to(&Server::start(turning()).url(), &[]));
         let few = scope.spawn(|| to(&well.url(), &["--p99", "<= 1s"]));
         let slow = scope
             .spawn(|| to(&Server::start(Answers::Always(Answer::After(Duration::from_millis(300), 200))).url(), &["--p50", "<= 100ms"]));
         dead.join().unwrap().says(3, "broken", "in the measured phase `");
-        let nobody = nobody.join().unwrap();
-        nobody.says(3, "broken", "served none of its 160 requests");
-        assert!(nobody.stdout.contains("errors    160 no connection"), "{}", nobody.stdout);
+        let closed = closed.join().unwrap();
+        closed.says(3, "broken", "served none of its 160 requests");
+        assert!(closed.stdout.contains("errors    160 no connection"), "{}", closed.stdout);
         half.join().unwrap().says(3, "broken", "should keep errors at most ");
         let few = few.join().unwrap();
         few.says(4, "not-shown", "needs 208 more requests");

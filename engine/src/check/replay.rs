@@ -20,9 +20,6 @@ use crate::access_log::{Logged, read};
 /// Routes beyond the most frequent ones are one endpoint together.
 const MOST_ROUTES: usize = 30;
 
-/// A method that is in the log, as the file and HTTP name it.
-const METHODS: [Method; 6] = [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete];
-
 impl Check<'_> {
     /// The arrivals and the requests of a log; `base` comes before each path.
     pub(super) fn replay(
@@ -151,7 +148,7 @@ fn steps(logged: &[Logged], name: &str, base: &str, headers: &[(&'static str, Te
             let statuses: BTreeSet<u16> = (200..400).chain(seen).collect();
             steps.push(Step {
                 of: named.get(&route).copied().unwrap_or(other),
-                method: METHODS.into_iter().find(|method| method.name() == one.method).map_or("GET", Method::name),
+                method: Method::ALL.into_iter().find(|method| method.name() == one.method).map_or("GET", Method::name),
                 path: Text::literal(format!("{base}{}", one.path)),
                 headers: headers.to_vec(),
                 body: Body::Empty,

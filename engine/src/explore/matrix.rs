@@ -14,7 +14,7 @@ use super::place::{Only, Place, Spot};
 use super::tree::Tree;
 use super::ways::{Site, Unhurt, Way};
 
-/// A place with what can be done to it: for each way the case, or why there is none.
+/// A place with what can be done to it: for each way the case, or why it is not tried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The place.

@@ -145,6 +145,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
     /// As HTTP writes it.
     pub const fn name(self) -> &'static str {
         match self {

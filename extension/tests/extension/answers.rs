@@ -1,23 +1,14 @@
 //! Damaged and paced answers of a handler, seen from the runtime and from the platform, with the
 //! real binary.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    ACCEPTED, Extension, Message, Platform, Runtime, STREAMING, chunked_response, error, event, fault, plan, response, until,
+    ACCEPTED, Extension, Message, Platform, Runtime, STREAMING, chunked_response, error, event, response, started, until,
 };
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const LONG: Duration = Duration::from_secs(30);
-
-async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
-    let faults: Vec<_> = kinds.iter().enumerate().map(|(n, kind)| fault(&format!("f{n}"), 1.0, kind)).collect();
-    let platform = Platform::start().await;
-    let extension = Extension::start(&platform, Some(&format!("json:{}", plan(1, 60_000, &faults)))).await;
-    let runtime = extension.connect().await;
-    (platform, extension, runtime)
-}
 
 /// Handles one event by sending `answer`; returns what the runtime and the platform get.
 async fn handled(platform: &Platform, runtime: &mut Runtime, id: &str, answer: &[u8]) -> (Message, Message) {

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{Extension, NEXT, PATIENCE, Platform, Runtime, STREAMING, chunked_response, event, fault, plan, response, until};
+use crate::support::{
+    Extension, NEXT, PATIENCE, Platform, Runtime, STREAMING, chunked_response, echo, event, fault, plan, response, until,
+};
 use faults::Entry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 /// Longer than the timeouts of these tests: nothing that is held this long ends by itself.
@@ -121,21 +123,6 @@ async fn a_start_that_is_held_goes_on_when_the_plan_is_calm_and_does_not_fail_th
     let lines = until("the start is told", started).await;
     assert!(lines[0].done && lines[0].waited_us < 30_000_000 && !lines[1].done, "{lines:?}");
     assert_eq!(platform.received_count(), 0, "no init error");
-}
-
-/// A host that echoes everything until the end.
-async fn echo() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut reads, mut writes) = stream.split();
-                let _ = tokio::io::copy(&mut reads, &mut writes).await;
-            });
-        }
-    });
-    address
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

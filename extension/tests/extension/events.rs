@@ -5,18 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{Extension, Platform, Runtime, STREAMING, chunked_response, error, event, fault, plan, response};
+use crate::support::{Extension, STREAMING, chunked_response, error, event, response, started};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const LONG: Duration = Duration::from_secs(30);
-
-async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
-    let faults: Vec<_> = kinds.iter().enumerate().map(|(n, kind)| fault(&format!("f{n}"), 1.0, kind)).collect();
-    let platform = Platform::start().await;
-    let extension = Extension::start(&platform, Some(&format!("json:{}", plan(1, 60_000, &faults)))).await;
-    let runtime = extension.connect().await;
-    (platform, extension, runtime)
-}
 
 async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
     extension.eligible(id, count).await.into_iter().map(|line| (line.of.action.to_string(), line.of.done)).collect()

@@ -7,28 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{ACCEPTED, Extension, PATIENCE, Platform, Runtime, event, fault, plan, until};
+use crate::support::{ACCEPTED, Extension, PATIENCE, Platform, Runtime, echo, event, fault, plan, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const LONG: Duration = Duration::from_secs(30);
-
-/// A host that echoes everything until the end.
-async fn echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut reads, mut writes) = stream.split();
-                let _ = tokio::io::copy(&mut reads, &mut writes).await;
-                let _ = writes.shutdown().await;
-            });
-        }
-    });
-    address
-}
 
 struct Function {
     platform: Arc<Platform>,

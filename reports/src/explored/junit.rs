@@ -4,6 +4,7 @@
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::model::{End, Exploration, Finding, Place};
+use crate::formats::junit::{failed, skipped};
 
 /// The exploration as JUnit's XML.
 ///
@@ -41,18 +42,6 @@ fn of_finding(found: &Finding) -> TestCaseStatus {
             failed(NonSuccessKind::Failure, &what)
         }
     }
-}
-
-fn failed(kind: NonSuccessKind, message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(kind);
-    status.set_message(message);
-    status
-}
-
-fn skipped(message: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::skipped();
-    status.set_message(message);
-    status
 }
 
 #[cfg(test)]

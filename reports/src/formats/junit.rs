@@ -7,13 +7,13 @@ use crate::measurements::{Restored, RunKind};
 use crate::report::{Answer, MethodCheck, Report};
 use crate::verdict::Verdict;
 
-fn failed(kind: NonSuccessKind, message: &str) -> TestCaseStatus {
+pub(crate) fn failed(kind: NonSuccessKind, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_message(message);
     status
 }
 
-fn skipped(message: &str) -> TestCaseStatus {
+pub(crate) fn skipped(message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
     status.set_message(message);
     status

@@ -1,5 +1,5 @@
 //! Runs compared with one another: in made-up worlds whose truth is known, how often a regression is
-//! found that is none, and one that is.
+//! reported that is not there, and how often one that is there is found.
 
 use crate::support::runs::{OF, empty, phases, tag};
 use crate::support::worlds::{World, world};

@@ -317,3 +317,28 @@ pub fn error(id: &str, body: &str) -> Vec<u8> {
 
 /// The header that a streaming runtime sends besides the usual ones.
 pub const STREAMING: &str = "Lambda-Runtime-Function-Response-Mode: streaming\r\n";
+
+/// A platform, an extension that strikes every event with each of these kinds, and a runtime.
+pub async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
+    let faults: Vec<_> = kinds.iter().enumerate().map(|(n, kind)| fault(&format!("f{n}"), 1.0, kind)).collect();
+    let platform = Platform::start().await;
+    let extension = Extension::start(&platform, Some(&format!("json:{}", plan(1, 60_000, &faults)))).await;
+    let runtime = extension.connect().await;
+    (platform, extension, runtime)
+}
+
+/// A host that echoes everything until the end.
+pub async fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut reads, mut writes) = stream.split();
+                let _ = tokio::io::copy(&mut reads, &mut writes).await;
+                let _ = writes.shutdown().await;
+            });
+        }
+    });
+    address
+}

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_as_the_same() {
         for json in [json!({"a": 1, "b c": "x\"y\\z\n\u{1}", "d": [true, 1.5, {"e": {}}]}), json!({}), json!({"": "é"})] {
-            let read: ::toml::Table = format!("v = {}", value(&json)).parse().unwrap();
+            let read: toml::Table = format!("v = {}", value(&json)).parse().unwrap();
             assert_eq!(serde_json::to_value(&read["v"]).unwrap(), json);
         }
         assert_eq!(value(&json!({"a": null, "b": 1})), "{ b = 1 }");
