@@ -19,7 +19,7 @@ const SHARE: f64 = 0.3;
 /// Writes the experiment: `text` is the explored file, whose paths begin at `folder`.
 ///
 /// # Errors
-/// Why there is none.
+/// Why it cannot be written.
 pub fn write(text: &str, folder: &Path, seed: u64, case: &Case, rule: &str) -> Result<String, String> {
     let mut file: Table = text.parse().map_err(|error| format!("the explored file is not TOML: {error}"))?;
     DROPPED.iter().for_each(|key| drop(file.remove(*key)));
@@ -81,7 +81,9 @@ fn absolute(file: &mut Table, folder: &Path) {
         full(template);
     }
     if let Some(Value::Array(journeys)) = file.get_mut("journey") {
-        journeys.iter_mut().filter_map(|journey| journey.get_mut("data")).for_each(full);
+        for journey in journeys {
+            ["data", "replay"].into_iter().for_each(|key| journey.get_mut(key).into_iter().for_each(full));
+        }
     }
 }
 
@@ -124,8 +126,7 @@ mod tests {
 
     #[test]
     fn paths_are_written_in_full_and_the_rest_is_kept() {
-        let text =
-            "[stack]\ntemplate = \"template.yaml\"\n[[journey]]\nname = \"buy\"\ndata = \"rows.csv\"\n[[fault]]\nname = \"before\"\n";
+        let text = "[stack]\ntemplate = \"template.yaml\"\n[[journey]]\nname = \"buy\"\ndata = \"rows.csv\"\n[[journey]]\nname = \"day\"\nreplay = \"access.log\"\n[[fault]]\nname = \"before\"\n";
         let folder = tempfile::tempdir().unwrap();
         let full = folder.path().canonicalize().unwrap();
         let spot = Spot::Invocation { function: "worker".into() };
@@ -133,6 +134,7 @@ mod tests {
         let table: Table = written.parse().unwrap();
         assert_eq!(table["stack"]["template"].as_str().unwrap(), full.join("template.yaml").display().to_string());
         assert_eq!(table["journey"][0]["data"].as_str().unwrap(), full.join("rows.csv").display().to_string());
+        assert_eq!(table["journey"][1]["replay"].as_str().unwrap(), full.join("access.log").display().to_string());
         assert_eq!(table["fault"][0]["function"].as_str(), Some("worker"));
         assert!(written.contains("T-2 is checked by `brownout explore` alone") && !written.contains("before"), "{written}");
     }
