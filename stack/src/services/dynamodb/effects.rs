@@ -12,10 +12,12 @@ use winterbaume_dynamodb::types::AttributeValue;
 use super::writes::Staged;
 use super::{Writer, keys};
 
-/// Tells of a write. A deletion of what was not there is not one.
+/// Tells of a write. A deletion of what was not there is not one, nor is a row that stays as it was: an SDK
+/// repeats a write whose answer was lost. (A stream has no record of such a write either.)
 pub(super) fn tell(sightings: &Sightings, key: &Key, write: &Staged, writer: Writer<'_>) {
     let change = match (&write.before, &write.after, writer) {
         (None, None, _) => return,
+        (Some(before), Some(after), _) if before == after => return,
         (_, None, Writer::Expiry) => Change::Expired,
         (Some(_), None, _) => Change::Gone,
         (None, Some(_), _) => Change::Made,
@@ -85,6 +87,8 @@ mod tests {
         for (operation, body) in [
             ("PutItem", json!({"TableName": "Orders", "Item": item})),
             ("PutItem", json!({"TableName": "Other", "Item": item})),
+            ("PutItem", json!({"TableName": "Orders", "Item": item})),
+            ("UpdateItem", update("Orders", &key)),
             ("UpdateItem", update("Orders", &key)),
             ("PutItem", json!({"TableName": "Orders", "Item": item})),
             ("UpdateItem", update("Orders", &json!({"id": {"S": "o-2"}}))),
