@@ -106,7 +106,7 @@ impl Audit {
 pub async fn begun(weaknesses: &str) -> Audit {
     let audit = Audit::new(weaknesses).await;
     audit.cache.put(&format!("record:{ID}"), BYTES);
-    audit.tables.put(TABLE, ID, json!({"sourceTransactionID": {"S": ID}, "sha256": {"S": sha256(BYTES)}, "request": {"S": "r"}}));
+    audit.tables.put(TABLE, ID, json!({"sourceTransactionID": {"S": ID}, "sha256": {"S": sha256(BYTES)}, "requests": {"SS": ["r"]}}));
     audit
 }
 
@@ -123,7 +123,7 @@ pub fn input() -> Value {
         "sha256": sha256(BYTES), "size": BYTES.len()})
 }
 
-fn sound(tables: Tables) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
+pub fn sound(tables: Tables) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
     move |call| match call.operation.as_str() {
         "PutItem" | "GetItem" | "UpdateItem" | "DeleteItem" => tables.answer(&call.operation, &call.body),
         "PutObject" => Reply::Raw(200, Default::default()),

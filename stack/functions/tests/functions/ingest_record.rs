@@ -35,7 +35,7 @@ async fn a_record_is_a_row_then_bytes_in_the_cache_then_an_execution() {
     let answer = audit.hand_in(hello(), "r-1").await.unwrap();
     assert_eq!((&answer["statusCode"], body(&answer)), (&json!(200), json!({"sourceTransactionID": ID, "status": "accepted"})));
     let row = audit.row();
-    assert_eq!((&row["sha256"]["S"], &row["request"]["S"]), (&json!(sha256(BYTES)), &json!("r-1")));
+    assert_eq!((&row["sha256"]["S"], &row["requests"]["SS"]), (&json!(sha256(BYTES)), &json!(["r-1"])));
     assert!(row["receivedAt"]["S"].as_str().unwrap().ends_with('Z') && row.len() == 4, "{row:?}");
     assert_eq!(audit.cache.value(KEY).as_deref(), Some(BYTES));
     assert_eq!(audit.cache.commands(), ["SET record:t-1 EX 86400"]);
@@ -88,7 +88,7 @@ async fn a_repeat_is_accepted_again_and_other_bytes_are_a_conflict() {
     audit.breaks("StartExecution", Reply::Json(400, exists));
     assert_eq!(audit.hand_in(hello(), "r-2").await.unwrap()["statusCode"], 200);
     assert_eq!(audit.hand_in(record("d29ybGQ="), "r-3").await.unwrap()["statusCode"], 409);
-    assert_eq!((audit.row()["request"]["S"].as_str(), audit.cache.value(KEY).as_deref()), (Some("r-1"), Some(BYTES)));
+    assert_eq!((&audit.row()["requests"]["SS"], audit.cache.value(KEY).as_deref()), (&json!(["r-1", "r-2"]), Some(BYTES)));
     assert_eq!(audit.cloud.calls("StartExecution").len(), 2);
     // A closed record is not put into the cache again.
     let mut closed = audit.row();
@@ -160,13 +160,34 @@ async fn it_fails_if_neither_answer_would_be_true() {
 }
 
 #[tokio::test]
-async fn a_row_of_another_request_is_not_taken_back() {
+async fn a_row_on_which_another_request_relies_is_not_taken_back() {
     let audit = Audit::new("").await;
     audit.hand_in(hello(), "r-1").await.unwrap();
     audit.breaks("StartExecution", failing());
     let unsettled = audit.hand_in(hello(), "r-2").await.unwrap_err().to_string();
-    assert!(unsettled.contains("its row is another request's"), "{unsettled}");
-    assert_eq!((audit.row()["request"]["S"].as_str(), audit.cache.value(KEY).as_deref()), (Some("r-1"), Some(BYTES)));
+    assert!(unsettled.contains("another request relies on its row"), "{unsettled}");
+    assert_eq!(audit.cache.value(KEY).as_deref(), Some(BYTES));
+    assert_eq!(audit.row()["requests"]["SS"], json!(["r-1", "r-2"]));
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_withdraw_what_another_one_was_promised() {
+    let audit = Audit::new("").await;
+    let sound = crate::audit::sound(audit.tables.clone());
+    audit.cloud.behave(move |call| {
+        let reply = sound(call);
+        let is_slow = call.operation == "PutItem" && call.body["Item"]["requests"]["SS"] == json!(["r-1"]);
+        if is_slow { Reply::Hang } else { reply }
+    });
+    let second = async {
+        while audit.row().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        audit.hand_in(hello(), "r-2").await.unwrap()
+    };
+    let (first, second) = tokio::join!(audit.hand_in(hello(), "r-1"), second);
+    assert_eq!((&first.unwrap()["statusCode"], &second["statusCode"]), (&json!(503), &json!(200)));
+    assert_eq!((&audit.row()["requests"]["SS"], audit.cache.value(KEY).as_deref()), (&json!(["r-1", "r-2"]), Some(BYTES)));
 }
 
 #[tokio::test]

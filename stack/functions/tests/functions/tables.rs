@@ -3,7 +3,7 @@
 
 use crate::cloud::Reply;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 type Row = Map<String, Value>;
@@ -139,6 +139,7 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
             let (Some(left), right) = (row.get(attribute(path, body)), &body["ExpressionAttributeValues"][&value]) else { return false };
             let order = match (left["N"].as_str(), right["N"].as_str()) {
                 (Some(left), Some(right)) => left.parse::<i64>().unwrap().cmp(&right.parse().unwrap()),
+                _ if operator == "=" && right["SS"].is_array() => return sorted(left) == sorted(right),
                 _ => left["S"].as_str().unwrap().cmp(right["S"].as_str().unwrap()),
             };
             match operator.as_str() {
@@ -150,6 +151,11 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
             }
         }
     }
+}
+
+/// The texts of a set.
+fn sorted(set: &Value) -> BTreeSet<&str> {
+    set["SS"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
 }
 
 fn update(expression: &str, row: &mut Row, body: &Value) {
@@ -191,6 +197,7 @@ fn add(row: &mut Row, path: String, more: Value) {
         (Some(had), Value::String(more), _) => {
             json!({"N": (had["N"].as_str().unwrap().parse::<i64>().unwrap() + more.parse::<i64>().unwrap()).to_string()})
         }
+        (Some(had), ..) if more["SS"].is_array() => json!({"SS": &sorted(had) | &sorted(&more)}),
         (Some(had), _, Value::Array(more)) => {
             let both = [had["NS"].as_array().unwrap().as_slice(), more].concat();
             json!({"NS": both})

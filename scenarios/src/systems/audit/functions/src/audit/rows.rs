@@ -1,6 +1,6 @@
 //! The rows: one for each record, put by the function that ingests it. The archiver claims the row
-//! first, and a record is withdrawn only by deleting a row that is not claimed. So a record is
-//! either archived or refused, whatever the order of events.
+//! first, and a record is withdrawn only by deleting a row that is not claimed and that no other
+//! request relies on. So a record is either archived or refused, whatever the order of events.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -17,7 +17,8 @@ use std::time::SystemTime;
 const SERVICE: &str = "dynamodb";
 const ID: &str = "sourceTransactionID";
 const SHA256: &str = "sha256";
-const REQUEST: &str = "request";
+/// The requests that rely on the row.
+const REQUESTS: &str = "requests";
 
 /// A flag that a row holds about its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,10 @@ impl Row {
     pub(crate) fn has_digest(&self, sha256: &str) -> bool {
         self.text(SHA256) == Some(sha256)
     }
+
+    fn requests(&self) -> &[String] {
+        self.0.get(REQUESTS).and_then(|requests| requests.as_ss().ok()).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The result of withdrawing a record.
@@ -63,7 +68,7 @@ impl Row {
 pub(crate) enum TakenBack {
     /// The row does not exist (any more): nothing will archive the record.
     Yes,
-    /// The row is another request's.
+    /// Another request relies on the row.
     Anothers,
     /// It is being archived already.
     TooLate,
@@ -89,7 +94,7 @@ impl Rows {
             .item(ID, text(id))
             .item(SHA256, text(sha256))
             .item("receivedAt", text(&iso8601(SystemTime::now())))
-            .item(REQUEST, text(request))
+            .item(REQUESTS, only(request))
             .condition_expression("attribute_not_exists(#id)")
             .expression_attribute_names("#id", ID)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -99,31 +104,47 @@ impl Rows {
                 Some(PutItemError::ConditionalCheckFailedException(found)) => {
                     let row = Row(found.item().cloned().unwrap_or_default());
                     // An attempt whose answer was lost.
-                    Ok(Some(row).filter(|row| row.text(REQUEST) != Some(request)))
+                    Ok(Some(row).filter(|row| row.requests() != [request]))
                 }
                 _ => Err(DependencyFailure::of(SERVICE, &error)),
             },
         }
     }
 
-    /// Deletes the row that this request put, unless its record is being archived.
+    /// Makes this request rely on the row, so that no other one withdraws the record; `false` if the
+    /// row does not exist any more.
+    pub(crate) async fn join(&self, id: &str, request: &str) -> Result<bool, DependencyFailure> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(ID, text(id))
+            .condition_expression("attribute_exists(#id)")
+            .update_expression("ADD #requests :request")
+            .expression_attribute_names("#id", ID)
+            .expression_attribute_names("#requests", REQUESTS)
+            .expression_attribute_values(":request", only(request));
+        Ok(raised(update).await?.is_some())
+    }
+
+    /// Deletes the row if this request alone relies on it, unless its record is being archived.
     pub(crate) async fn take_back(&self, id: &str, request: &str) -> Result<TakenBack, DependencyFailure> {
         let delete = self
             .client
             .delete_item()
             .table_name(&self.table)
             .key(ID, text(id))
-            .condition_expression("#request = :request AND attribute_not_exists(#archiving)")
-            .expression_attribute_names("#request", REQUEST)
+            .condition_expression("#requests = :request AND attribute_not_exists(#archiving)")
+            .expression_attribute_names("#requests", REQUESTS)
             .expression_attribute_names("#archiving", Flag::Archiving.name())
-            .expression_attribute_values(":request", text(request))
+            .expression_attribute_values(":request", only(request))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match delete.send().await {
             Ok(_) => Ok(TakenBack::Yes),
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(found)) => Ok(match found.item().cloned().map(Row) {
                     None => TakenBack::Yes,
-                    Some(row) if row.text(REQUEST) == Some(request) => TakenBack::TooLate,
+                    Some(row) if row.requests() == [request] => TakenBack::TooLate,
                     Some(_) => TakenBack::Anothers,
                 }),
                 _ => Err(DependencyFailure::of(SERVICE, &error)),
@@ -174,6 +195,11 @@ async fn raised(update: UpdateItemFluentBuilder) -> Result<Option<Row>, Dependen
         Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => Ok(None),
         Err(error) => Err(DependencyFailure::of(SERVICE, &error)),
     }
+}
+
+/// A set of one text as an attribute.
+fn only(text: &str) -> AttributeValue {
+    AttributeValue::Ss(vec![text.to_owned()])
 }
 
 /// A text as an attribute.

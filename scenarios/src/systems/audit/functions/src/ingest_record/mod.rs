@@ -72,7 +72,7 @@ pub struct Event {
 
 /// The record's fate is unknown: it may be archived or not.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the record may be processed or not: {started}; it was not taken back: {}", .taken_back.as_ref().map_or_else(|| "its row is another request's".to_owned(), ToString::to_string))]
+#[error("the record may be processed or not: {started}; it was not taken back: {}", .taken_back.as_ref().map_or_else(|| "another request relies on its row".to_owned(), ToString::to_string))]
 pub struct Unsettled {
     started: Failed,
     taken_back: Option<Failed>,
@@ -162,7 +162,7 @@ impl IngestRecord {
     async fn take(&self, record: Record, request: &str, begun: &Cell<bool>) -> Result<Outcome, DependencyFailure> {
         let Record { id, source_system, occurred_at, content_type, content } = record;
         let (sha256, size) = (sha256(&content), content.len());
-        if !self.again()
+        while !self.again()
             && let Some(row) = self.rows.put(&id, &sha256, request).await?
         {
             if !row.has_digest(&sha256) {
@@ -170,6 +170,10 @@ impl IngestRecord {
             }
             if row.has(Flag::Closed) {
                 return Ok(Outcome::Accepted);
+            }
+            // The request that put the row may yet withdraw the record; then the row is gone.
+            if self.rows.join(&id, request).await? {
+                break;
             }
         }
         self.cache.set(&cache_key(&id), content).await?;
