@@ -18,6 +18,7 @@ pub mod nearest;
 pub mod observer;
 pub mod own_stack;
 pub mod plan;
+pub mod processors;
 pub mod record;
 pub mod run;
 mod run_error;

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use reports::machine::Machine;
 use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, RunKind};
 use reports::{Phase, words};
 use run_folder::{Addresses, Compressed, Health};
 
 use super::check::ARMING;
 use super::plan::Plan;
+use super::processors::Usage;
 
 /// The experiment, as the report shows it.
 pub fn experiment(plan: &Plan, command: String) -> Experiment {
@@ -79,7 +81,7 @@ pub fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<Phas
 }
 
 /// The platform's counts, as the verdict weighs them.
-pub fn platform(health: &Health) -> Platform {
+pub fn platform(health: &Health, usage: &Usage) -> Platform {
     let total: u64 = health.queued_by_ms.iter().sum();
     let mut sum = 0;
     let at = health.queued_by_ms.iter().position(|count| {
@@ -93,12 +95,15 @@ pub fn platform(health: &Health) -> Platform {
         queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
         throttled: health.throttled,
         ended_badly: health.ended_badly,
+        processors: usage.phases(),
     }
 }
 
-/// How long invocations have waited for this machine at p99 so far, in microseconds.
-pub fn machine_wait_us(health: &Health) -> u64 {
-    u64::try_from(platform(health).queue_p99.as_micros()).unwrap_or(u64::MAX)
+/// What this machine did to the requests of the baseline, at its end.
+pub fn baseline_machine(health: &Health, usage: &Usage) -> Machine {
+    let platform = platform(health, usage);
+    let wait_us = u64::try_from(platform.queue_p99.as_micros()).unwrap_or(u64::MAX);
+    Machine { wait_us, processors: platform.processors.get(&Phase::Baseline).copied() }
 }
 
 /// Now, in milliseconds since 1970.

@@ -10,6 +10,7 @@ use load::Timeline;
 use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::implied::Asked;
+use reports::machine::Machine;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
 use reports::{Dispositions, Latencies, Outcome, Phase, Tag};
 use scenarios::invariants::{Ended, Found as News, Invariant, Quiet};
@@ -188,7 +189,7 @@ impl Recorder {
 
     /// What the baseline breaks: endpoints that serve nothing, rules, and aims that it certainly
     /// misses.
-    pub fn broken_baseline(&self, plan: &Plan, machine_wait_us: u64) -> Vec<String> {
+    pub fn broken_baseline(&self, plan: &Plan, machine: Machine) -> Vec<String> {
         let baseline = self.timeline.strike_at().saturating_sub(self.timeline.recording_from());
         let problems = Baseline {
             asked: Asked {
@@ -199,7 +200,7 @@ impl Recorder {
             },
             service_times: &self.service_times,
             span: PhaseSpan { phase: Phase::Baseline, from_s: 0.0, to_s: baseline.as_secs_f64() },
-            machine_wait_us,
+            machine,
         }
         .problems();
         let found = self.watched.iter().flat_map(|watched| &watched.found);

@@ -15,8 +15,9 @@ use scenarios::traffic::{self, Order, Traffic};
 use super::deploy::deploy;
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{deployments, experiment, machine_wait_us, ms, phases, platform, unchecked, unix_ms};
+use super::measured::{baseline_machine, deployments, experiment, ms, phases, platform, unchecked, unix_ms};
 use super::plan::Plan;
+use super::processors::Usage;
 use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
 pub use super::setting::{Done, Setting};
@@ -62,6 +63,7 @@ pub(super) struct Run<'a> {
     pub(super) calmed: Option<Duration>,
     pub(super) asked: Option<Asked>,
     pace: Pace,
+    usage: Usage,
 }
 
 /// Runs the experiment. Once the stack is up, the faults are always calmed and the stack is always
@@ -146,6 +148,7 @@ async fn measure(
         calmed: None,
         asked: None,
         pace: Pace::default(),
+        usage: Usage::of(addresses.is_local()),
     };
     if let Err(error) = run.under_way(&mut traffic, setting.signals.as_mut()).await {
         run.fail(&error);
@@ -265,6 +268,7 @@ impl Run<'_> {
         let lead = self.target.lead();
         if self.stage == Stage::Before && offset >= timeline.recording_from().saturating_sub(lead) {
             self.stage = Stage::Rehearsed;
+            self.usage.mark();
             if !self.plan.faults.is_empty() && self.target.rehearses() {
                 let plan = self.keeper.rehearse(Instant::now());
                 self.join.rehearsed(plan.sequence);
@@ -281,7 +285,8 @@ impl Run<'_> {
 
     /// Strikes, unless the baseline is already broken or a ledger is silent.
     async fn strike(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
-        let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
+        self.usage.mark();
+        let broken = self.recorder.broken_baseline(self.plan, baseline_machine(&self.target.health()?, &self.usage));
         if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
             let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
             self.progress.say(&why);
@@ -315,6 +320,7 @@ impl Run<'_> {
         }
         if was == Stage::Struck {
             self.calmed = Some(offset);
+            self.usage.mark();
             self.join.event(Event::Calmed { at: offset }, Instant::now());
         }
         Ok(())
@@ -347,8 +353,8 @@ impl Run<'_> {
     }
 
     async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<Told, RunError> {
-        let over = quiet.at;
         let ended = traffic.finished().await?;
+        self.usage.mark();
         let health = self.target.health().unwrap_or_default();
         if self.asked.is_some() {
             self.end = End::Interrupted;
@@ -367,10 +373,11 @@ impl Run<'_> {
                 ended.longest_wait.as_millis()
             ));
         }
+        notes.extend(self.usage.notes(self.plan.kind));
         notes.extend(invariants.iter().filter(|i| i.checked == 0).map(|i| format!("{} was not exercised: {}", i.id, i.rule)));
         let measurements = Measurements {
             experiment: experiment(self.plan, String::new()),
-            phases: phases(self.plan, self.calmed, over),
+            phases: phases(self.plan, self.calmed, quiet.at),
             started_unix_ms,
             latencies,
             service_times,
@@ -381,7 +388,7 @@ impl Run<'_> {
             injections: self.join.injections(),
             discrepancies: self.join.discrepancies().into_iter().chain(self.target.gaps()).collect(),
             generator: ended.generator,
-            platform: platform(&health),
+            platform: platform(&health, &self.usage),
             invariants,
             end: self.end,
             restored: Restored::Yes,

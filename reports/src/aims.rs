@@ -9,7 +9,7 @@ use crate::counts::Counts;
 use crate::expectation::{AimArm, Bound, Expectation};
 use crate::intervals::{ONE_SIDE, holm, samples_needed};
 use crate::latencies::{LONGEST_US, Latencies, Phase, Tag};
-use crate::machine::machine_wait_us;
+use crate::machine::Machine;
 use crate::measurements::{Measurements, PhaseSpan};
 use crate::misses::{Found, Miss, Misses};
 use crate::report::{Aim, Answer, Recovered, Source, short};
@@ -152,13 +152,19 @@ impl Question<'_> {
         let Found { interval, clustering } = misses.found()?;
         let total = misses.total();
         let p_late = misses.p_above(allowed);
+        let machine = Machine::during(phase, self.measured);
         // Latency counts from the intended time, so lateness of the generator only adds to it: an
         // aim must be broken without that.
-        let p_broken = p_late.max(self.punctual(span, miss, arm).p_above(allowed));
+        let punctual = |(miss, allowed)| self.punctual(span, miss, arm).p_above(allowed);
+        let p_broken = p_late.max(punctual(machine.forgives(miss, allowed)));
         let (answer, why) = if interval.high <= allowed {
             (Answer::Holds, String::new())
         } else if p_broken < ONE_SIDE {
             (Answer::Broken, String::new())
+        } else if punctual((miss.later_by(machine.wait_us), allowed)) < ONE_SIDE
+            && let Some(excuse) = machine.excuse()
+        {
+            (Answer::NotShown, excuse)
         } else if p_late < ONE_SIDE {
             (Answer::NotShown, "only with the time that requests waited to be sent or to be served by this machine".to_owned())
         } else {
@@ -178,9 +184,8 @@ impl Question<'_> {
         Some(Finding { found, interval: shown, answer, why, p_broken })
     }
 
-    /// The misses that neither the generator's lateness nor a wait for this machine explains.
+    /// The misses that the generator's lateness does not explain.
     fn punctual(&self, span: PhaseSpan, miss: Miss, arm: AimArm) -> Misses {
-        let miss = miss.later_by(machine_wait_us(self.measured));
         Misses::of(&self.measured.service_times, span, miss, |tag| self.wants(tag, arm))
     }
 

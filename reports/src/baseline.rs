@@ -5,6 +5,7 @@ use crate::expectation::Starts;
 use crate::implied::{self, Asked};
 use crate::intervals::{ONE_SIDE, holm};
 use crate::latencies::{Latencies, Tag};
+use crate::machine::Machine;
 use crate::measurements::PhaseSpan;
 use crate::misses::{Miss, Misses};
 use crate::words::{count, percent};
@@ -30,9 +31,8 @@ pub struct Baseline<'a> {
     pub service_times: &'a Latencies,
     /// The time span.
     pub span: PhaseSpan,
-    /// How long invocations waited for this machine, in microseconds; that time does not count
-    /// against an aim.
-    pub machine_wait_us: u64,
+    /// What this machine did to the requests.
+    pub machine: Machine,
 }
 
 impl Baseline<'_> {
@@ -68,7 +68,7 @@ impl Baseline<'_> {
 
     fn p_missed(&self, of: &str, miss: Miss, allowed: f64, starts: Starts) -> f64 {
         let wanted = |tag: &Tag| tag.endpoint == of && starts.has(tag.cold);
-        let p = |latencies, miss| Misses::of(latencies, self.span, miss, wanted).p_above(allowed);
-        p(self.asked.latencies, miss).max(p(self.service_times, miss.later_by(self.machine_wait_us)))
+        let p = |latencies, (miss, allowed)| Misses::of(latencies, self.span, miss, wanted).p_above(allowed);
+        p(self.asked.latencies, (miss, allowed)).max(p(self.service_times, self.machine.forgives(miss, allowed)))
     }
 }

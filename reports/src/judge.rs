@@ -7,7 +7,7 @@ use crate::distributions::binomial_band;
 use crate::expectation::Bound;
 use crate::implied::Asked;
 use crate::latencies::Phase;
-use crate::machine::{machine_wait_us, platform_trouble};
+use crate::machine::{Machine, platform_trouble};
 use crate::measurements::{Books, End, Generator, Injections, Invariant, Measurements, Restored, RunKind};
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, Source, VERSION, short};
 use crate::tables::{effects, endpoints, method_check, span};
@@ -97,7 +97,7 @@ fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
 fn before_any_fault(measured: &Measurements) -> Problems {
     let Some(span) = span(&measured.phases, Phase::Baseline) else { return Problems::default() };
     let (asked, service_times) = (Asked::of(measured), &measured.service_times);
-    let baseline = Baseline { asked, service_times, span, machine_wait_us: machine_wait_us(measured) };
+    let baseline = Baseline { asked, service_times, span, machine: Machine::during(Phase::Baseline, measured) };
     let Problems { dead, missed } = baseline.problems();
     if measured.experiment.kind == RunKind::Load {
         // Its aims and rules are judged on this very phase.
@@ -430,6 +430,76 @@ mod tests {
             },
             Verdict::NotShown,
             "p99 at most 1s",
+        );
+    }
+
+    fn take_the_processors(measured: &mut Measurements) {
+        let processors = crate::measurements::Processors { others: 85, idle: 2 };
+        measured.platform.processors = [Phase::Baseline, Phase::Fault, Phase::Recovery].map(|phase| (phase, processors)).into();
+    }
+
+    /// Other programs take the processors while this share of an endpoint's requests fails.
+    fn fail_beside_others(share: f64, phase: Phase, measured: &mut Measurements) {
+        take_the_processors(measured);
+        for latencies in [&mut measured.latencies, &mut measured.service_times] {
+            let mut failing = crate::latencies::Latencies::default();
+            let mut due = 0.0;
+            latencies.visit(
+                |_| true,
+                |second, tag, half, pairs| {
+                    for (value, n) in pairs {
+                        for _ in 0..*n {
+                            let mut tag = tag.clone();
+                            due += if tag.endpoint == CLINIC && tag.phase == phase { share } else { 0.0 };
+                            if due >= 1.0 {
+                                due -= 1.0;
+                                tag.outcome = crate::latencies::Outcome::Failed;
+                            }
+                            failing.record(second, &tag, u64::from(*value), half);
+                        }
+                    }
+                },
+            );
+            *latencies = failing;
+        }
+    }
+
+    #[test]
+    fn what_fails_because_other_programs_take_the_machine_is_not_the_systems_fault_but_most_is() {
+        for phase in [Phase::Baseline, Phase::Fault] {
+            verdict(|m| fail_beside_others(0.9, phase, m), Verdict::Broken, CLINIC);
+            verdict(
+                |m| {
+                    fail_beside_others(0.2, phase, m);
+                    m.platform.processors.clear();
+                },
+                Verdict::Broken,
+                CLINIC,
+            );
+        }
+        verdict(take_the_processors, Verdict::Held, "struck");
+        verdict(
+            |m| {
+                *m = slow();
+                take_the_processors(m);
+            },
+            Verdict::NotShown,
+            "p99 at most 1s",
+        );
+        verdict(|m| fail_beside_others(0.2, Phase::Baseline, m), Verdict::Held, "struck");
+        let few = |m: &mut Measurements| fail_beside_others(0.2, Phase::Fault, m);
+        verdict(few, Verdict::NotShown, CLINIC);
+        let mut measured = healthy();
+        few(&mut measured);
+        let reasons = judge(&measured).reasons.join(" ");
+        assert!(reasons.contains("other programs took 85 % of this machine's processors"), "{reasons}");
+        verdict(
+            |m| {
+                few(m);
+                break_a_rule(m);
+            },
+            Verdict::Broken,
+            "`A-1`",
         );
     }
 

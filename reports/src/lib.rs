@@ -23,7 +23,7 @@ pub mod intervals;
 mod judge;
 pub mod latencies;
 pub mod load_table;
-mod machine;
+pub mod machine;
 pub mod measurements;
 pub mod misses;
 mod reached;

@@ -259,6 +259,26 @@ pub struct Platform {
     pub throttled: u64,
     /// Environments that crashed or reached their timeout.
     pub ended_badly: u64,
+    /// Who used this machine's processors, by phase; empty if the system under test does not run on
+    /// this machine, or the machine does not tell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub processors: BTreeMap<Phase, Processors>,
+}
+
+/// Who used this machine's processors, in percent of the time of all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Processors {
+    /// Programs that do not belong to this run.
+    pub others: u8,
+    /// Nobody.
+    pub idle: u8,
+}
+
+impl Processors {
+    /// Whether other programs took what the system under test needed.
+    pub const fn are_taken(self) -> bool {
+        self.others >= 50 && self.idle <= 10
+    }
 }
 
 /// What one oracle found.

@@ -38,6 +38,14 @@ impl Miss {
         }
     }
 
+    /// The same with a bound on time this many times as long.
+    pub const fn times(self, factor: u64) -> Self {
+        match self {
+            Self::LongerThan(limit) => Self::LongerThan(limit.saturating_mul(factor)),
+            Self::Failed => Self::Failed,
+        }
+    }
+
     /// How many of a tag's requests miss. Values in the bound's own bucket count as kept: the
     /// resolution of a histogram is 0.1 %.
     pub fn count(self, tag: &Tag, pairs: &[(u32, u32)]) -> u64 {

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use reports::baseline::Baseline;
 use reports::implied::Asked;
+use reports::machine::Machine;
 use reports::measurements::{Measurements, PhaseSpan};
 use reports::misses::Misses;
 use reports::tables::{effects, span};
@@ -317,5 +318,5 @@ impl Run<'_> {
 fn problems(measured: &Measurements, expectations: &[reports::Expectation]) -> Vec<String> {
     let asked = Asked { expectations, ..Asked::of(measured) };
     let span: PhaseSpan = span(&measured.phases, Phase::Baseline).unwrap();
-    Baseline { asked, service_times: &measured.service_times, span, machine_wait_us: 0 }.problems().missed
+    Baseline { asked, service_times: &measured.service_times, span, machine: Machine::default() }.problems().missed
 }
