@@ -27,6 +27,8 @@ pub enum Step {
     Invoked {
         /// The function.
         function: String,
+        /// Its request id.
+        id: String,
         /// Which delivery it was.
         delivery: u32,
         /// When.
@@ -178,7 +180,7 @@ impl Trees {
     fn returned(&mut self, id: &str, end: Ended) {
         let Some(tree) = self.end("invocation", id).and_then(|root| self.all.get_mut(&root)) else { return };
         let open = tree.steps.iter_mut().rev().find_map(|step| match step {
-            Step::Invoked { ended: ended @ None, .. } => Some(ended),
+            Step::Invoked { id: of, ended: ended @ None, .. } if of == id => Some(ended),
             _ => None,
         });
         if let Some(ended) = open {
@@ -190,8 +192,9 @@ impl Trees {
 impl Tree {
     fn step(&mut self, seen: &Seen, at: Duration) {
         match seen {
-            Seen::Invoked { function, delivery, .. } => {
-                self.steps.push(Step::Invoked { function: function.clone(), delivery: *delivery, at, ended: None });
+            Seen::Invoked { function, id, delivery } => {
+                let (function, id) = (function.clone(), id.clone());
+                self.steps.push(Step::Invoked { function, id, delivery: *delivery, at, ended: None });
             }
             Seen::Called { function: Some(function), service, operation } => {
                 let is_same = |step: &&Step| matches!(step, Step::Called { function: f, service: s, operation: o, .. } if f == function && s == service && o == operation);
@@ -293,6 +296,20 @@ mod tests {
         assert_eq!(shown, expected);
         assert_eq!((tree.within("place"), tree.within("worker")), (Some(Duration::from_millis(8)), Some(Duration::from_millis(8))));
         assert_eq!((tree.within("other"), tree.ended_well("place"), tree.ended_well("other")), (None, true, false));
+    }
+
+    #[test]
+    fn a_function_that_gives_up_before_the_one_that_it_calls_has_its_own_end() {
+        let of = |at, seen| sighting(at, Some(root(1)), seen);
+        let failed = Seen::Returned { function: "place".into(), id: "i1".into(), failed: true };
+        let tree = read(vec![
+            of(0, invoked("place", "i1", 1)),
+            of(2, called("place", "Invoke")),
+            of(3, invoked("credit", "i2", 1)),
+            of(5, failed),
+            of(9, returned("credit", "i2")),
+        ]);
+        assert_eq!((tree.ended_well("place"), tree.ended_well("credit")), (false, true));
     }
 
     #[test]
