@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use engine::explore::{AcceptFile, Explore, ExploreError, Explored, Only, Stage, Stages, explore as run_explore};
+use engine::explore::{AcceptFile, Explore, ExploreError, Explored, Only, SAVED, Saved, Stage, Stages, explore as run_explore};
 use engine::run::{RunError, Setting};
 use engine::targets::local::Local;
 use engine::{Asked, Plan};
@@ -61,6 +61,7 @@ fn asked(arguments: &cli::Explore) -> Result<Explore, String> {
         budget: arguments.budget,
         only: arguments.only.clone().unwrap_or(Only::All),
         accepted: accepted(arguments.accept.as_deref())?,
+        resumed: arguments.resume.as_deref().map(|folder| resumed(folder, &plan)).transpose()?,
         command: command_line(arguments, plan.seed),
         plan,
     })
@@ -73,12 +74,24 @@ fn accepted(file: Option<&Path>) -> Result<AcceptFile, String> {
     AcceptFile::read(&text).map_err(|wrong| wrong.iter().map(|what| format!("error: {shown}:{what}\n")).collect())
 }
 
+/// What the exploration of this folder has decided.
+fn resumed(folder: &Path, plan: &Plan) -> Result<Saved, String> {
+    let file = folder.join(SAVED);
+    let shown = file.display();
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("error: `{shown}` cannot be read, so there is nothing to go on from: {error}\n"))?;
+    Saved::read(&text, plan).map_err(|what| format!("error: `{shown}` is of another exploration: {what}\n"))
+}
+
 fn command_line(arguments: &cli::Explore, seed: u64) -> String {
     let weaknesses: String = arguments.weaknesses.iter().map(|weakness| format!(" --weakness {weakness}")).collect();
     format!("brownout explore {} --seed {seed}{weaknesses}", arguments.experiment)
 }
 
 fn claim(arguments: &cli::Explore, name: &str) -> Result<RunFolder, Box<dyn Error>> {
+    if let Some(folder) = &arguments.resume {
+        return Ok(RunFolder::claim(folder, false)?);
+    }
     let Some(named) = &arguments.out else {
         return Ok(run::new_folder(&format!("{name}-explore"))?);
     };
@@ -97,14 +110,15 @@ fn claim(arguments: &cli::Explore, name: &str) -> Result<RunFolder, Box<dyn Erro
 fn earlier(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let numbered = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().parse::<u32>().is_ok());
     let experiments = std::fs::read_dir(folder.join(EXPERIMENTS)).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files = FILES.iter().copied().chain([RUNS]).map(|name| folder.join(name)).filter(|path| path.exists());
+    let files = FILES.iter().copied().chain([RUNS, SAVED]).map(|name| folder.join(name)).filter(|path| path.exists());
     files.collect::<Vec<_>>().into_iter().chain(experiments.filter(numbered))
 }
 
 fn hand_over(arguments: &cli::Explore, folder: &RunFolder, found: Explored) -> Result<u8, Box<dyn Error>> {
-    let Explored { exploration, experiments, asked, left } = found;
+    let Explored { exploration, experiments, saved, asked, left } = found;
     let unwritable = |cause| FolderError::Unwritable { path: folder.path().to_owned(), cause };
     explored::write(&exploration, folder.path()).map_err(unwritable)?;
+    std::fs::write(folder.path().join(SAVED), serde_json::to_string(&saved)?).map_err(unwritable)?;
     for (file, text) in &experiments {
         let path = folder.path().join(file);
         path.parent().map(std::fs::create_dir_all).transpose().map_err(unwritable)?;

@@ -2,6 +2,7 @@
 //! terminal and no signals: a run is shown to an [`Observer`] and stopped through [`StopRequests`].
 
 mod access_log;
+mod around;
 pub mod bounds;
 pub mod check;
 mod deploy;

@@ -2,6 +2,7 @@
 //! reads text any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use faults::effect::GATEWAY;
@@ -9,12 +10,12 @@ use faults::{Fault, Lease};
 use load::{Arrivals, JourneyTime, PATIENCE, Timeline};
 use reports::Expectation;
 use reports::measurements::RunKind;
-use run_folder::Deployment;
 use run_folder::deployment::Seed;
+use run_folder::{Addresses, Deployment};
 use scenarios::invariants::Invariant;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::systems::{self, Setup, System};
-use scenarios::traffic::Load;
+use scenarios::traffic::{Load, Order};
 
 use super::bounds::MoreThanFor;
 use super::deployed::{Deployed, NamedStack};
@@ -108,6 +109,20 @@ impl Plan {
     /// How long journeys take, which determines the number of users.
     pub fn journeys(&self) -> JourneyTime {
         self.longest_journey.map_or_else(|| JourneyTime::Slowed(added_time(&self.faults)), JourneyTime::Fixed)
+    }
+
+    /// What is to be sent to the stack at these addresses; goose's own report goes to `goose_report`.
+    pub fn order(&self, addresses: Addresses, goose_report: PathBuf) -> Order {
+        Order {
+            load: self.load.clone(),
+            setup: self.setup.clone(),
+            arrivals: self.arrivals,
+            timeline: self.timeline,
+            seed: self.seed,
+            addresses,
+            goose_report: Some(goose_report),
+            journeys: self.journeys(),
+        }
     }
 
     /// How long the phase is on which aims are judged.

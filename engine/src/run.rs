@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use protocol::Left;
 use reports::Outcome;
 use reports::measurements::{End, Measurements, Restored, RunKind};
-use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{Quiet, by_answers_alone};
 use scenarios::traffic::{self, Order, Traffic};
 
+use super::around::measure;
 use super::deploy::deploy;
 use super::join::Join;
 use super::lease::Keeper;
@@ -42,7 +42,7 @@ enum Stage {
 }
 
 /// The measurements, the signal that ended the run, and what a wave tells.
-type Told = (Measurements, Option<Asked>, Option<Story>);
+pub(super) type Told = (Measurements, Option<Asked>, Option<Story>);
 
 /// A run in progress.
 pub(super) struct Run<'a> {
@@ -102,27 +102,16 @@ async fn whole(plan: &Plan, target: &mut dyn Target, mut setting: Setting, progr
     Ok(Done { measurements, asked, story })
 }
 
-async fn measure(
+/// Measures what an order has; the stack is up.
+pub(super) async fn measure_load(
     plan: &Plan,
     target: &mut dyn Target,
     keeper: Keeper,
     setting: &mut Setting,
     progress: &mut dyn Observer,
-    addresses: Addresses,
+    order: Order,
 ) -> Result<Told, RunError> {
-    if !addresses.functions.is_empty() {
-        progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
-    }
-    let order = Order {
-        load: plan.load.clone(),
-        setup: plan.setup.clone(),
-        arrivals: plan.arrivals,
-        timeline: plan.timeline,
-        seed: plan.seed,
-        addresses: addresses.clone(),
-        goose_report: Some(setting.folder.join("goose.json")),
-        journeys: plan.journeys(),
-    };
+    let addresses = order.addresses.clone();
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reports::Outcome;
 use scenarios::Exchange;
 use scenarios::invariants::Breach;
+use serde::{Deserialize, Serialize};
 
 /// All requests of a run, and all breaches of rules.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +48,7 @@ impl From<&Exchange> for Request {
 }
 
 /// A breach of a rule.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Broken {
     /// The rule's id.
     pub rule: String,

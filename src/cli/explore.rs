@@ -27,6 +27,9 @@ pub struct Explore {
     /// Replace the files of an earlier run in that folder
     #[arg(long)]
     pub force: bool,
+    /// Go on in the folder of an exploration that its budget or Ctrl-C ended: same file, same seed; what is decided is not tried again
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "force"])]
+    pub resume: Option<PathBuf>,
     /// File of known findings, each an `[[accept]]` with rule, place, reason and date: they do not fail
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod deployed;
 mod ending;
 mod explore;
 mod init;
+mod journeys;
 mod layer_build;
 mod load_alone;
 mod own_stack;

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::support::{self, BROWNOUT, run};
 
-fn orders() -> PathBuf {
+/// The folder of the example.
+pub(crate) fn orders() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/orders")
 }
 
@@ -22,7 +23,7 @@ fn the_template_of_the_example_is_served_whole() {
 }
 
 /// Whether this machine can run the functions: they need the runtime's client, and boto3 as AWS has it.
-fn can_run() -> bool {
+pub(crate) fn can_run() -> bool {
     let has_both = Command::new("python3").args(["-c", "import awslambdaric, boto3"]).stderr(Stdio::null()).status();
     has_both.is_ok_and(|status| status.success())
 }
@@ -40,7 +41,7 @@ fn an_order_is_placed_and_shipped_while_the_table_is_slow() {
     assert_eq!(result["verdict"], "held", "{}", outcome.story());
     let rules = result["invariants"].as_array().unwrap();
     let idle: Vec<_> = rules.iter().filter(|rule| rule["checked"] == 0).map(|rule| rule["id"].to_string()).collect();
-    assert!(rules.len() == 9 && idle.is_empty(), "{idle:?} of {}: {}", rules.len(), outcome.story());
+    assert!(rules.len() == 10 && idle.is_empty(), "{idle:?} of {}: {}", rules.len(), outcome.story());
     for endpoint in ["buy place", "buy look", "buy look settled", "miss look"] {
         assert!(result.to_string().contains(&format!("\"{endpoint}\"")), "{endpoint}: {}", outcome.story());
     }
@@ -85,16 +86,24 @@ then = {{ function = "WorkerFunction", about = "{{{{order}}}}", within = "20s" }
     )
 }
 
-/// A copy of the application in which a line of a function is another.
-fn with_bug(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+/// A copy of the application.
+pub(crate) fn copy_of_orders() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("src")).unwrap();
-    std::fs::copy(orders().join("template.yaml"), folder.path().join("template.yaml")).unwrap();
-    for name in ["orders.py", "worker.py", "receipts.py"] {
-        let text = std::fs::read_to_string(orders().join("src").join(name)).unwrap();
-        let changed = if name == file { text.replacen(from, to, 1) } else { text.clone() };
-        assert!(name != file || changed != text, "{file} has no `{from}`");
-        std::fs::write(folder.path().join("src").join(name), changed).unwrap();
+    for name in ["template.yaml", "src/orders.py", "src/credit.py", "src/worker.py", "src/receipts.py"] {
+        std::fs::copy(orders().join(name), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+/// A copy of the application in which a line of a function is another.
+fn with_bug(file: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = copy_of_orders();
+    if !file.is_empty() {
+        let path = folder.path().join("src").join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no `{from}`");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
     folder
 }

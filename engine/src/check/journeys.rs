@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load::{Endpoint, Timeline};
-use scenarios::journeys::{Body, Expected, Journey, Json, Keep, Retry, Step, Text, To, ToldOf};
+use scenarios::journeys::{Around, Body, Expected, Journey, Json, Keep, Retry, Step, Text, To, ToldOf};
 use serde_json::Value;
 use toml::Spanned;
 
 use super::super::file::journey::{JourneyEntry, RequestEntry};
 use super::super::file::{self, File};
 use super::super::own_stack::OwnStack;
+use super::around::Shared;
 use super::shape::Arriving;
 use super::{Check, kept, list};
 use crate::nearest::there_are;
@@ -38,7 +39,8 @@ impl Check<'_> {
                 self.complain(name.span(), format!("two journeys are called `{}`", name.get_ref()));
             }
         }
-        let journeys = file.journey.iter().filter_map(|entry| self.journey(entry, own, timeline));
+        let shared = self.shared(file);
+        let journeys = file.journey.iter().filter_map(|entry| self.journey(entry, own, shared, timeline));
         let journeys: Vec<_> = journeys.collect();
         single.into_iter().chain(journeys).collect()
     }
@@ -82,10 +84,16 @@ impl Check<'_> {
         };
         let name = parts.map_or("requests", |(word, _)| kept(word));
         let Arriving { rate, times } = arriving?;
-        Some(Journey { name, rate, times, to, rows: Arc::default(), steps: vec![step] })
+        Some(Journey { name, rate, times, to, rows: Arc::default(), steps: vec![step], around: Around::default() })
     }
 
-    fn journey(&mut self, spanned: &Spanned<JourneyEntry>, own: Option<&OwnStack>, timeline: Timeline) -> Option<Journey> {
+    fn journey(
+        &mut self,
+        spanned: &Spanned<JourneyEntry>,
+        own: Option<&OwnStack>,
+        shared: Option<Shared>,
+        timeline: Timeline,
+    ) -> Option<Journey> {
         let entry = spanned.get_ref();
         let name = entry.name.get_ref();
         self.word(&entry.name);
@@ -100,6 +108,7 @@ impl Check<'_> {
             }
         };
         let base = if let Some(To::Elsewhere(endpoint)) = &to { endpoint.path.trim_end_matches('/') } else { "" };
+        let around = self.around(entry, base, &mut known);
         let (Arriving { rate, times }, steps) = match &entry.replay {
             Some(log) => self.replay(spanned, log, base, timeline)?,
             None => {
@@ -107,12 +116,12 @@ impl Check<'_> {
                 if entry.request.is_empty() {
                     self.missing(spanned.span(), &format!("`{name}` has no request; add `[[journey.request]]`"));
                 }
-                let arriving = self.arriving(spanned.span(), entry.rate, &entry.stages, timeline);
+                let arriving = self.arriving_of(spanned, shared, timeline);
                 let steps = entry.request.iter().filter_map(|request| self.step(name, base, request, &mut known)).collect();
                 (arriving?, steps)
             }
         };
-        Some(Journey { name: kept(name), rate, times, to: to?, rows: Arc::new(rows), steps })
+        Some(Journey { name: kept(name), rate, times, to: to?, rows: Arc::new(rows), steps, around })
     }
 
     /// What only a log needs has no effect without one.
@@ -126,7 +135,13 @@ impl Check<'_> {
     }
 
     /// `base` comes before its path.
-    fn step(&mut self, journey: &str, base: &str, spanned: &Spanned<RequestEntry>, known: &mut BTreeSet<String>) -> Option<Step> {
+    pub(super) fn step(
+        &mut self,
+        journey: &str,
+        base: &str,
+        spanned: &Spanned<RequestEntry>,
+        known: &mut BTreeSet<String>,
+    ) -> Option<Step> {
         let (entry, span) = (spanned.get_ref(), spanned.span());
         self.word(&entry.name);
         let of = format!("{journey} {}", entry.name.get_ref());

@@ -2,6 +2,7 @@
 //! is touched, and reports all of it at once.
 
 mod alone;
+mod around;
 mod aws;
 pub mod faults;
 mod journeys;

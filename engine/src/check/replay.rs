@@ -34,8 +34,12 @@ impl Check<'_> {
         let instead = [
             ("rate", entry.rate.is_some()),
             ("stages", !entry.stages.is_empty()),
+            ("weight", entry.weight.is_some()),
             ("data", entry.data.is_some()),
+            ("setup", !entry.setup.is_empty()),
+            ("sign-in", entry.sign_in.is_some()),
             ("request", !entry.request.is_empty()),
+            ("teardown", !entry.teardown.is_empty()),
         ];
         for (key, _) in instead.into_iter().filter(|(_, is_there)| *is_there) {
             self.complain(spanned.span(), format!("`replay` takes times and requests from the log; remove `{key}`"));

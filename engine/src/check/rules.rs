@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scenarios::conservation::{Claim, Conservation, FileRule, Times, When};
 use scenarios::invariants::everywhere;
-use scenarios::journeys::{Body, SENT, Step, ToldOf};
+use scenarios::journeys::{Body, Journey, SENT, Step, ToldOf};
 use scenarios::traffic::Load;
 use toml::Spanned;
 
@@ -43,9 +43,13 @@ impl Check<'_> {
         }
         let dead_letters = if load.off.contains(&everywhere::DEAD_LETTERS.0) { Vec::new() } else { own.dead_letters.clone() };
         let rules: Vec<_> = file.rule.iter().filter_map(|rule| self.rule(rule, load, own)).collect();
-        for step in load.journeys.iter_mut().flat_map(|journey| &mut journey.steps) {
-            let of = told(&rules, step, file);
-            step.told = of;
+        for Journey { steps, around, .. } in &mut load.journeys {
+            let tokens: BTreeSet<&String> = around.sign_in.iter().flat_map(|sign_in| &sign_in.step.keep).map(|(name, _)| name).collect();
+            for step in steps {
+                let mut of = told(&rules, step, file);
+                of.shows_body &= !step.names().any(|name| tokens.iter().any(|token| *token == name));
+                step.told = of;
+            }
         }
         let has_header = |step: &Step| step.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let carries_tokens = load.journeys.iter().flat_map(|journey| &journey.steps).any(has_header);
@@ -268,7 +272,7 @@ impl Known {
         let mut names: BTreeSet<String> = BTreeSet::new();
         if let Some(journey) = journey {
             names.extend(journey.rows.iter().flat_map(|row| row.keys().cloned()));
-            for one in &journey.steps {
+            for one in journey.around.setup.iter().chain(&journey.steps) {
                 names.extend(one.keep.iter().map(|(name, _)| name.clone()));
                 if one.of == step.of {
                     break;

@@ -1,7 +1,7 @@
 //! The course of an exploration: a fault-free run, then run after run with cases, then the cases that
 //! others hurt once more, apart from each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use reports::explored::{End, Exploration, Finding, Outcome, Place as ShownPlace, Way as Column};
@@ -14,12 +14,12 @@ use super::matrix::{Matrix, Row, journeys};
 use super::observed::Observed;
 use super::place::Only;
 use super::roots::Roots;
+use super::saved::{Saved, SoFar};
 use super::wave::{self, Ended};
 use super::ways::Way;
 use super::{Budget, Explore, ExploreError, Explored, Stages, experiment};
 use crate::Asked;
 use crate::nearest::there_are;
-use crate::story::Broken;
 
 /// A wave has about so many arrivals of the slowest journey.
 const ARRIVALS: f64 = 100.0;
@@ -41,10 +41,10 @@ struct Exploring<'a> {
     fault_free: Observed,
     matrix: Matrix,
     tried: BTreeMap<usize, Tried>,
-    unattributed: Vec<Broken>,
-    new_places: BTreeSet<String>,
+    /// How many of them an earlier exploration tried.
+    resumed: usize,
+    so_far: SoFar,
     notes: Vec<String>,
-    waves: usize,
     told: usize,
     began: Instant,
     signal: Option<Asked>,
@@ -68,10 +68,9 @@ pub(super) async fn explore(asked: &Explore, stages: &mut dyn Stages) -> Result<
         fault_free: Observed::default(),
         matrix: Matrix::default(),
         tried: BTreeMap::new(),
-        unattributed: Vec::new(),
-        new_places: BTreeSet::new(),
+        resumed: 0,
+        so_far: asked.resumed.as_ref().map(|saved| saved.so_far.clone()).unwrap_or_default(),
         notes: Vec::new(),
-        waves: 0,
         told: 0,
         began: Instant::now(),
         signal: None,
@@ -111,7 +110,7 @@ impl Exploring<'_> {
             return Ok(End::Interrupted);
         }
         if self.fault_free.all_broken().next().is_some() {
-            self.unattributed = self.fault_free.all_broken().cloned().collect();
+            self.so_far.unattributed = self.fault_free.all_broken().cloned().collect();
             return Ok(End::BrokenWithoutFault);
         }
         self.matrix = Matrix::of(&self.fault_free, &self.ground, &self.asked.only);
@@ -120,7 +119,22 @@ impl Exploring<'_> {
         }
         let (places, cases) = (self.matrix.rows.len(), self.matrix.cases.len());
         self.stages.say(&format!("{places} places, {cases} cases"));
+        self.resume();
         self.try_all().await
+    }
+
+    /// Takes over what an earlier exploration has decided.
+    fn resume(&mut self) {
+        let Some(saved) = &self.asked.resumed else { return };
+        let (tried, lost) = saved.tried(&self.matrix.cases);
+        self.stages.say(&format!("{} cases were decided before", tried.len()));
+        if lost > 0 {
+            self.notes
+                .push(format!("{lost} cases that were decided before are left out: the traffic did not come to their places this time"));
+        }
+        self.resumed = tried.len();
+        self.tried = tried;
+        self.told = self.found().len();
     }
 
     fn nothing_to_hurt(&self) -> String {
@@ -135,7 +149,7 @@ impl Exploring<'_> {
     }
 
     async fn try_all(&mut self) -> Result<End, ExploreError> {
-        let mut open = self.matrix.order();
+        let mut open: Vec<usize> = self.matrix.order().into_iter().filter(|index| !self.tried.contains_key(index)).collect();
         let mut are_apart = false;
         loop {
             if let Some(signal) = self.signal.or_else(|| self.stages.asked()) {
@@ -171,7 +185,7 @@ impl Exploring<'_> {
     /// How many more cases the budget allows.
     fn room(&self) -> usize {
         match self.asked.budget {
-            Budget::Cases(most) => most.saturating_sub(self.tried.len()),
+            Budget::Cases(most) => (most + self.resumed).saturating_sub(self.tried.len()),
             Budget::Time(most) if self.began.elapsed() >= most => 0,
             Budget::Time(_) => usize::MAX,
         }
@@ -185,7 +199,7 @@ impl Exploring<'_> {
     async fn wave(&mut self, dealt: &[Dealt]) -> Result<Option<String>, ExploreError> {
         self.stages.say(&format!(
             "run {}: {} cases; {} of {} tried",
-            self.waves + 1,
+            self.so_far.waves + 1,
             dealt.len(),
             self.tried.len(),
             self.matrix.cases.len()
@@ -193,11 +207,12 @@ impl Exploring<'_> {
         let last = dealt.iter().map(|one| one.due).max().unwrap_or_default();
         let ended = match self.run(last, dealt).await {
             Ok(ended) => ended,
-            Err(error) => return Ok(Some(format!("run {} could not be carried out: {}", self.waves, crate::chain(&error)))),
+            Err(error) => return Ok(Some(format!("run {} could not be carried out: {}", self.so_far.waves, crate::chain(&error)))),
         };
         let sides = Sides::new(&self.fault_free, &ended.observed, dealt);
         for one in dealt {
-            self.tried.insert(one.case, Tried { judged: sides.judge(one), root: one.root.clone() });
+            let Some(case) = self.matrix.cases.get(one.case) else { continue };
+            self.tried.insert(one.case, Tried { judged: sides.judge(case, one), root: one.root.clone() });
         }
         self.look_around(dealt, &ended.observed);
         self.tell();
@@ -206,38 +221,38 @@ impl Exploring<'_> {
 
     /// Breaches of requests that no case hurt, and places that only a fault opens.
     fn look_around(&mut self, dealt: &[Dealt], observed: &Observed) {
-        self.unattributed.extend(observed.unattributed.iter().cloned());
+        self.so_far.unattributed.extend(observed.unattributed.iter().cloned());
         for (arrival, requests) in observed.arrivals() {
             let hurt = dealt.iter().find(|one| one.arrival == arrival);
             if hurt.is_none() {
-                self.unattributed.extend(observed.broken(arrival).iter().cloned());
+                self.so_far.unattributed.extend(observed.broken(arrival).iter().cloned());
             }
             let request = hurt.and_then(|one| requests.iter().find(|request| request.root == one.root));
             if let Some((request, tree)) = request.and_then(|request| Some((request, observed.tree(&request.root)?))) {
                 let new = tree.spots().into_iter().filter(|spot| !self.matrix.has(request.endpoint, spot));
-                self.new_places.extend(new.map(|spot| format!("{}: {spot}", request.endpoint)));
+                self.so_far.new_places.extend(new.map(|spot| format!("{}: {spot}", request.endpoint)));
             }
         }
     }
 
     /// Runs the traffic with the faults of these cases, the last of which is due at `last`.
     async fn run(&mut self, last: Duration, dealt: &[Dealt]) -> Result<Ended, ExploreError> {
-        self.waves += 1;
+        self.so_far.waves += 1;
         let cases = &self.matrix.cases;
         let faults = dealt.iter().filter_map(|one| Some(cases.get(one.case)?.fault(one.case, &one.root))).collect();
         let plan = wave::plan(&self.asked.plan, &self.ground, wave::timeline(last), faults);
-        let stage = self.stages.stage(&plan, self.waves).map_err(ExploreError::Stage)?;
+        let stage = self.stages.stage(&plan, self.so_far.waves).map_err(ExploreError::Stage)?;
         let ended = wave::carry_out(&plan, stage, &self.roots).await?;
         self.signal = self.signal.or(ended.asked);
         self.left = self.left.take().or(ended.left.clone());
         for what in ended.discrepancies.iter().take(3) {
-            self.notes.push(format!("run {}: the books do not balance: {what}", self.waves));
+            self.so_far.notes.push(format!("run {}: the books do not balance: {what}", self.so_far.waves));
         }
         Ok(ended)
     }
 
     fn found(&self) -> Vec<Found> {
-        reduce(&self.matrix.cases, &self.tried, &self.unattributed)
+        reduce(&self.matrix.cases, &self.tried, &self.so_far.unattributed)
     }
 
     /// Tells of the findings that are new. Their final numbers come at the end.
@@ -252,6 +267,8 @@ impl Exploring<'_> {
     fn hand_over(mut self, end: End) -> Explored {
         let plan = &self.asked.plan;
         let (mut findings, experiments) = self.findings();
+        self.so_far.took_s += self.began.elapsed().as_secs_f64();
+        let saved = Saved::of(plan, &self.matrix.cases, &self.tried, self.so_far.clone(), self.asked.resumed.as_ref());
         self.notes.extend(self.asked.accepted.mark(&mut findings));
         self.explain();
         let rest = match end {
@@ -268,10 +285,10 @@ impl Exploring<'_> {
             seed: plan.seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: self.asked.command.clone(),
-            took_s: self.began.elapsed().as_secs_f64(),
+            took_s: self.so_far.took_s,
             end,
             followed: self.fault_free.arrivals().count(),
-            waves: self.waves,
+            waves: self.so_far.waves,
             ways: Way::ALL.map(|way| Column { letter: way.letter(), title: way.title().to_owned(), about: way.about().to_owned() }).into(),
             places: self
                 .matrix
@@ -281,9 +298,9 @@ impl Exploring<'_> {
                 .collect(),
             findings,
             journeys: journeys(&self.fault_free),
-            notes: self.notes,
+            notes: self.so_far.notes.into_iter().chain(self.notes).collect(),
         };
-        Explored { exploration, experiments, asked: self.signal, left: self.left }
+        Explored { exploration, experiments, saved, asked: self.signal, left: self.left }
     }
 
     /// The findings, each with the experiment that repeats it.
@@ -320,13 +337,14 @@ impl Exploring<'_> {
         if unclear > 0 {
             self.notes.push(format!("{unclear} cases are unclear and count as not tried; the matrix says why"));
         }
-        if !self.new_places.is_empty() {
-            let names: Vec<_> = self.new_places.iter().take(5).cloned().collect();
+        let new_places = &self.so_far.new_places;
+        if !new_places.is_empty() {
+            let names: Vec<_> = new_places.iter().take(5).cloned().collect();
             self.notes.push(format!(
                 "{} places are reached only under a fault and were not hurt: {}{}",
-                self.new_places.len(),
+                new_places.len(),
                 names.join("; "),
-                if self.new_places.len() > names.len() { "; ..." } else { "" }
+                if new_places.len() > names.len() { "; ..." } else { "" }
             ));
         }
         self.notes.push("pairs of faults were not tried".to_owned());

@@ -26,7 +26,7 @@ const ASYNCHRONOUS_RETRIES: Duration = Duration::from_secs(180);
 const LONGEST_SETTLING: Duration = Duration::from_secs(90);
 
 /// The environments of each function that are started before a wave.
-const WARM: u32 = 6;
+const WARM: u32 = 4;
 
 /// The address that stands for the services' and the cache's in a template.
 const NOWHERE: (&str, &str) = ("http://127.0.0.1:1", "redis://127.0.0.1:1");

@@ -7,28 +7,36 @@ use std::time::Duration;
 use reports::Outcome as Ended;
 use reports::explored::Outcome;
 use scenarios::invariants::Breach;
+use serde::{Deserialize, Serialize};
 
 use super::cases::{Case, Dealt, fault_name};
 use super::observed::Observed;
+use super::place::Spot;
 use super::roots::Arrival;
 use super::tree::Effect;
+use super::ways::Way;
 use crate::story::{Broken, Request};
 
 /// An answer is slower if it takes this many times as long, and this much longer.
 const SLOWER: (u32, Duration) = (2, Duration::from_millis(200));
 
-/// The rule about effects that are missing.
-const MISSING: &str = "T-1";
+/// From this status on an answer tells nothing of what was done; those of 400 and above say that nothing was.
+const FAILURE: u16 = 500;
 
-/// The rules about what differs from the fault-free journey: id and text.
-pub const TREE_RULES: [(&str, &str); 3] = [
-    (MISSING, "an acknowledged request has every effect that it has without a fault"),
-    ("T-2", "no fault makes a second row, object or mail of one request"),
-    ("T-3", "a request that no fault touched is answered, whatever happened to its journey before"),
-];
+/// A rule about what differs from the fault-free journey: id and text.
+type TreeRule = (&'static str, &'static str);
+
+const MISSING: TreeRule = ("T-1", "an acknowledged request has every effect that it has without a fault");
+const TWICE: TreeRule = ("T-2", "no fault makes a second row, object or mail of one request");
+const UNTOUCHED: TreeRule = ("T-3", "a request that no fault touched is answered, whatever happened to its journey before");
+const REFUSED: TreeRule = ("T-4", "a request that is refused with a status of 400 to 499 leaves nothing behind");
+const IMPATIENT: TreeRule = ("T-5", "a caller waits as long as the function that it calls may take");
+
+const TREE_RULES: [TreeRule; 5] = [MISSING, TWICE, UNTOUCHED, REFUSED, IMPATIENT];
 
 /// What came of a case.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Judged {
     /// Nothing was noticed.
     Held,
@@ -88,8 +96,8 @@ impl<'a> Sides<'a> {
         sides
     }
 
-    /// What came of a case.
-    pub fn judge(&self, dealt: &Dealt) -> Judged {
+    /// What came of a case on the arrival that it was dealt.
+    pub fn judge(&self, case: &Case, dealt: &Dealt) -> Judged {
         let broken = self.wave.broken(dealt.arrival);
         let fails = || self.fails_untouched(dealt.arrival, &dealt.root);
         if !self.wave.has_struck(&fault_name(dealt.case)) {
@@ -99,8 +107,9 @@ impl<'a> Sides<'a> {
         let Some(request) = self.request(dealt) else { return Judged::Unclear("its request was not sent".to_owned()) };
         let left = self.wave.unfinished(dealt.arrival);
         // What is still on its way may yet have the effects that are missing.
-        let of_effects = self.effects(request).into_iter().filter(|broken| left == 0 || broken.rule != MISSING);
-        let all: Vec<_> = broken.iter().cloned().chain(of_effects).chain(fails()).collect();
+        let of_effects = self.effects(request).into_iter().filter(|broken| left == 0 || broken.rule != MISSING.0);
+        let impatient = self.impatient(case, request);
+        let all: Vec<_> = broken.iter().cloned().chain(of_effects).chain(fails()).chain(impatient).collect();
         let own: Vec<_> = all.iter().filter(|broken| !self.elsewhere.contains(&sign(broken))).cloned().collect();
         match (own.is_empty(), all.is_empty()) {
             (false, _) => Judged::Broken(own),
@@ -123,20 +132,34 @@ impl<'a> Sides<'a> {
         let failed = now.into_values().find(|request| {
             matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.root != touched && is_answered(request.endpoint)
         })?;
-        Some(tree_rule(2, failed, answered(failed), "an answer, as without the fault".to_owned()))
+        Some(tree_rule(UNTOUCHED, failed, answered(failed), "an answer, as without the fault".to_owned()))
     }
 
-    /// T-2 and T-1: effects that came twice, and effects of an acknowledged request that are missing.
+    /// T-5: the slow function ended well within its timeout, and the request failed all the same.
+    fn impatient(&self, case: &Case, request: &Request) -> Option<Broken> {
+        let Spot::Invocation { function } = &case.place.spot else { return None };
+        let has_failed =
+            matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.status.is_none_or(|status| status >= FAILURE);
+        let is_impatient = case.way == Way::Slow && has_failed && self.wave.tree(&request.root)?.ended_well(function);
+        is_impatient.then(|| tree_rule(IMPATIENT, request, answered(request), format!("an answer: `{function}` ended within its timeout")))
+    }
+
+    /// T-1, T-2 and T-4: effects of an acknowledged request that are missing, effects that came twice, and
+    /// effects of a refused request.
     fn effects(&self, request: &Request) -> Vec<Broken> {
         let mut broken = Vec::new();
         let found = self.wave.tree(&request.root).map(|tree| tree.effects.counts()).unwrap_or_default();
+        let is_refused = request.outcome == Ended::Failed && request.status.is_some_and(|status| (400..FAILURE).contains(&status));
         for (effect, expected) in self.stable.get(request.endpoint).into_iter().flatten() {
             let found = found.get(effect).copied().unwrap_or_default();
             let (found_words, expected_words) = (format!("{found} {effect}"), format!("{expected} {effect}, as without the fault"));
             if found > *expected && !effect.may_double() {
-                broken.push(tree_rule(1, request, found_words, expected_words));
+                broken.push(tree_rule(TWICE, request, found_words, expected_words));
             } else if found < *expected && request.outcome == Ended::Answered {
-                broken.push(tree_rule(0, request, found_words, expected_words));
+                broken.push(tree_rule(MISSING, request, found_words, expected_words));
+            } else if found > 0 && is_refused {
+                let found_words = format!("{}, and {found_words}", answered(request));
+                broken.push(tree_rule(REFUSED, request, found_words, format!("no {effect}")));
             }
         }
         broken
@@ -197,8 +220,7 @@ fn answered(request: &Request) -> String {
     }
 }
 
-fn tree_rule(rule: usize, request: &Request, answered: String, expected: String) -> Broken {
-    let (id, text) = TREE_RULES.get(rule).copied().unwrap_or_default();
+fn tree_rule((id, text): TreeRule, request: &Request, answered: String, expected: String) -> Broken {
     let breach = Breach {
         at: request.due,
         root: Some(request.root.clone()),
@@ -224,11 +246,14 @@ pub fn command(begin: &str, case: &Case) -> String {
 mod tests {
     use std::collections::HashSet;
 
+    use faults::kinds::again::Again;
     use faults::ledger::{Decided, OfFault};
-    use faults::{ActionName, Arm, Entry, Start};
-    use run_folder::Sighting;
+    use faults::{ActionName, Arm, Entry, Kind, Start};
+    use run_folder::{Seen, Sighting};
 
     use super::super::fixtures::{arrival, fault_free, later, request, root, roots, seen};
+    use super::super::place::Place;
+    use super::super::ways::Hurt;
     use super::*;
     use crate::story::Story;
 
@@ -247,18 +272,27 @@ mod tests {
     }
 
     fn breach(number: u32) -> Broken {
-        tree_rule(0, &request(root(number), "buy place", 1, 201), "x".into(), "y".into())
+        tree_rule(MISSING, &request(root(number), "buy place", 1, 201), "x".into(), "y".into())
+    }
+
+    fn case(way: Way) -> Case {
+        let place = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "place".into() } };
+        Case { place, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } }
     }
 
     /// What came of case 0 on arrival 1.
     fn judged(struck: bool, requests: Vec<Request>, breaches: Vec<Broken>, sightings: Vec<Sighting>) -> Judged {
+        judged_of(&case(Way::Error), struck, requests, breaches, sightings)
+    }
+
+    fn judged_of(case: &Case, struck: bool, requests: Vec<Request>, breaches: Vec<Broken>, sightings: Vec<Sighting>) -> Judged {
         let mut fault_free = fault_free(3);
         let look = request(later(1), "buy look", 2, 200);
         fault_free.add(&roots(), look);
         let wave =
             Observed::of(Story { requests, breaches }, sightings, struck.then(|| strike(0)).into_iter(), &Default::default(), &roots());
         let dealt = Dealt { case: 0, arrival: arrival(1), root: root(1), due: Duration::from_secs(1) };
-        Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(&dealt)
+        Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(case, &dealt)
     }
 
     fn place(status: u16) -> Request {
@@ -306,6 +340,9 @@ mod tests {
             ("refused and not stored", vec![place(502)], &[], vec![]),
             ("stored twice", vec![place(201)], &["o", "p"], vec!["T-2"]),
             ("refused and stored twice", vec![place(502)], &["o", "p"], vec!["T-2"]),
+            ("failed and stored: the caller cannot know", vec![place(502)], &["o"], vec![]),
+            ("refused and stored", vec![place(402)], &["o"], vec!["T-4"]),
+            ("refused and nothing stored", vec![place(402)], &[], vec![]),
             ("the same row twice", vec![place(201)], &["o", "o"], vec![]),
             ("a later request fails", vec![place(201), look(500)], &["o"], vec!["T-3"]),
             (
@@ -316,6 +353,27 @@ mod tests {
             ),
         ] {
             let judged = judged(true, requests, vec![], seen(1, rows));
+            assert_eq!(rules(&judged), expected, "{what}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_that_gives_up_on_a_slow_function_breaks_a_rule_and_a_function_that_fails_does_not() {
+        let failing = || {
+            let mut all = seen(1, &["o"]);
+            if let Some(Sighting { seen: Seen::Returned { failed, .. }, .. }) = all.last_mut() {
+                *failed = true;
+            }
+            all
+        };
+        for (what, way, status, sightings, expected) in [
+            ("it did not wait", Way::Slow, 502, seen(1, &["o"]), vec!["T-5"]),
+            ("it waited", Way::Slow, 201, seen(1, &["o"]), vec![]),
+            ("the function itself failed", Way::Slow, 502, failing(), vec![]),
+            ("it went without", Way::Slow, 403, seen(1, &[]), vec![]),
+            ("the answer was lost", Way::LostAnswer, 502, seen(1, &["o"]), vec![]),
+        ] {
+            let judged = judged_of(&case(way), true, vec![place(status)], vec![], sightings);
             assert_eq!(rules(&judged), expected, "{what}: {judged:?}");
         }
     }

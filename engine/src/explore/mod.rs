@@ -15,6 +15,7 @@ mod matrix;
 mod observed;
 mod place;
 mod roots;
+mod saved;
 mod tree;
 mod wave;
 mod ways;
@@ -28,6 +29,7 @@ use template::TemplateError;
 
 pub use accepted::AcceptFile;
 pub use place::Only;
+pub use saved::{SAVED, Saved};
 pub use wave::Stage;
 
 use crate::plan::Plan;
@@ -47,6 +49,8 @@ pub struct Explore {
     pub only: Only,
     /// Findings that are known.
     pub accepted: AcceptFile,
+    /// What an earlier exploration has decided.
+    pub resumed: Option<Saved>,
     /// The command that repeats it, without `--only`.
     pub command: String,
 }
@@ -98,6 +102,8 @@ pub struct Explored {
     pub exploration: Exploration,
     /// The experiments that repeat the findings: the file below the folder, and its text.
     pub experiments: Vec<(String, String)>,
+    /// What is decided, so that another exploration can go on from here.
+    pub saved: Saved,
     /// The signal that ended it.
     pub asked: Option<Asked>,
     /// What it left running, with the command that ends it.

@@ -2,8 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use serde::{Deserialize, Serialize};
+
 /// A place of a journey: what is hurt while a request to an endpoint is worked on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The endpoint of the request that everything else follows from, such as `buy place`.
     pub endpoint: String,
@@ -12,7 +14,8 @@ pub struct Place {
 }
 
 /// What is hurt.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spot {
     /// The first delivery to a function.
     Invocation {

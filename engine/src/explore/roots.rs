@@ -64,11 +64,14 @@ impl Roots {
     }
 }
 
-/// The numbers of a journey's requests, with as many repetitions of each as there can be.
+/// The numbers of a journey's requests, with as many repetitions of each as there can be: the last are those of its sign-in.
 fn requests(journey: &Journey) -> impl Iterator<Item = u64> {
-    let steps = journey.steps.iter().zip((0_u64..).step_by(REQUESTS_OF_A_STEP));
-    steps.flat_map(|(step, first)| {
-        let tries = step.retry.map_or(1, |retry| retry.within.as_millis() / retry.every.as_millis().max(1) + 2);
+    let sign_in = journey.around.sign_in.as_ref().map(|sign_in| &sign_in.step);
+    // Each request may be repeated after another sign-in, and each request may need one.
+    let (again, most) = if sign_in.is_some() { (2, journey.steps.len() as u128 + 1) } else { (1, 1) };
+    let steps = journey.steps.iter().map(move |step| (step, again)).chain(sign_in.map(|step| (step, most)));
+    steps.zip((0_u64..).step_by(REQUESTS_OF_A_STEP)).flat_map(|((step, times), first)| {
+        let tries = times * step.retry.map_or(1, |retry| retry.within.as_millis() / retry.every.as_millis().max(1) + 2);
         first..first + u64::try_from(tries).unwrap_or(u64::MAX).min(REQUESTS_OF_A_STEP as u64)
     })
 }

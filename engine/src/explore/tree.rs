@@ -27,12 +27,14 @@ pub enum Step {
     Invoked {
         /// The function.
         function: String,
+        /// Its request id.
+        id: String,
         /// Which delivery it was.
         delivery: u32,
         /// When.
         at: Duration,
-        /// When it ended.
-        ended: Option<Duration>,
+        /// When it ended, if it did.
+        ended: Option<Ended>,
     },
     /// A function called a service.
     Called {
@@ -47,6 +49,15 @@ pub enum Step {
         /// When.
         at: Duration,
     },
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Duration,
+    /// Whether it failed.
+    pub failed: bool,
 }
 
 /// What a request left behind: how many of each kind. Rows and objects are counted by their keys, so
@@ -138,7 +149,7 @@ impl Trees {
     fn take(&mut self, sighting: &Sighting) {
         let at = Duration::from_micros(sighting.at_us);
         match &sighting.seen {
-            Seen::Returned { id, .. } => self.returned(id, at),
+            Seen::Returned { id, failed, .. } => self.returned(id, Ended { at, failed: *failed }),
             Seen::Settled { id, .. } => drop(self.end("event", id)),
             Seen::Deleted { message, .. } | Seen::Expired { message, .. } | Seen::Redriven { message, .. } => {
                 drop(self.end("message", message));
@@ -166,14 +177,14 @@ impl Trees {
         self.under_way.remove(&format!("{kind} {id}"))
     }
 
-    fn returned(&mut self, id: &str, at: Duration) {
+    fn returned(&mut self, id: &str, end: Ended) {
         let Some(tree) = self.end("invocation", id).and_then(|root| self.all.get_mut(&root)) else { return };
         let open = tree.steps.iter_mut().rev().find_map(|step| match step {
-            Step::Invoked { ended: ended @ None, .. } => Some(ended),
+            Step::Invoked { id: of, ended: ended @ None, .. } if of == id => Some(ended),
             _ => None,
         });
         if let Some(ended) = open {
-            *ended = Some(at);
+            *ended = Some(end);
         }
     }
 }
@@ -181,8 +192,9 @@ impl Trees {
 impl Tree {
     fn step(&mut self, seen: &Seen, at: Duration) {
         match seen {
-            Seen::Invoked { function, delivery, .. } => {
-                self.steps.push(Step::Invoked { function: function.clone(), delivery: *delivery, at, ended: None });
+            Seen::Invoked { function, id, delivery } => {
+                let (function, id) = (function.clone(), id.clone());
+                self.steps.push(Step::Invoked { function, id, delivery: *delivery, at, ended: None });
             }
             Seen::Called { function: Some(function), service, operation } => {
                 let is_same = |step: &&Step| matches!(step, Step::Called { function: f, service: s, operation: o, .. } if f == function && s == service && o == operation);
@@ -211,14 +223,23 @@ impl Tree {
         spots
     }
 
+    /// The first delivery to a function: when it began, and how it ended.
+    fn first(&self, function: &str) -> Option<(Duration, Ended)> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Invoked { function: name, at, ended, .. } if name == function => Some((*at, (*ended)?)),
+            _ => None,
+        })
+    }
+
+    /// Whether the first delivery to a function did not fail.
+    pub fn ended_well(&self, function: &str) -> bool {
+        self.first(function).is_some_and(|(_, ended)| !ended.failed)
+    }
+
     /// The time from the first delivery to a function until halfway between its last call and its
     /// answer; `None` if it makes no call.
     pub fn within(&self, function: &str) -> Option<Duration> {
-        let begun = self.steps.iter().find_map(|step| match step {
-            Step::Invoked { function: name, at, ended, .. } if name == function => Some((*at, (*ended)?)),
-            _ => None,
-        });
-        let (at, ended) = begun?;
+        let (at, Ended { at: ended, .. }) = self.first(function)?;
         let calls = self.steps.iter().filter_map(|step| match step {
             Step::Called { function: name, at: called, .. } if name == function && (at..ended).contains(called) => Some(*called),
             _ => None,
@@ -274,7 +295,21 @@ mod tests {
         ];
         assert_eq!(shown, expected);
         assert_eq!((tree.within("place"), tree.within("worker")), (Some(Duration::from_millis(8)), Some(Duration::from_millis(8))));
-        assert_eq!(tree.within("other"), None);
+        assert_eq!((tree.within("other"), tree.ended_well("place"), tree.ended_well("other")), (None, true, false));
+    }
+
+    #[test]
+    fn a_function_that_gives_up_before_the_one_that_it_calls_has_its_own_end() {
+        let of = |at, seen| sighting(at, Some(root(1)), seen);
+        let failed = Seen::Returned { function: "place".into(), id: "i1".into(), failed: true };
+        let tree = read(vec![
+            of(0, invoked("place", "i1", 1)),
+            of(2, called("place", "Invoke")),
+            of(3, invoked("credit", "i2", 1)),
+            of(5, failed),
+            of(9, returned("credit", "i2")),
+        ]);
+        assert_eq!((tree.ended_well("place"), tree.ended_well("credit")), (false, true));
     }
 
     #[test]

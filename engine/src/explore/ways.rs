@@ -9,6 +9,7 @@ use faults::kinds::kill::{Kill, When};
 use faults::kinds::latency::{Jitter, Latency};
 use faults::kinds::timeout::Hold;
 use faults::{Kind, Moment, Trigger};
+use serde::{Deserialize, Serialize};
 
 use super::place::Spot;
 
@@ -35,7 +36,8 @@ const MESSAGE: &str = "injected by brownout";
 macro_rules! ways {
     ($($(#[doc = $doc:literal])+ $name:ident: $letter:literal, $title:literal;)+) => {
         /// A way to hurt a place, most promising first.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         pub enum Way {
             $($(#[doc = $doc])+ $name,)+
         }

@@ -28,6 +28,9 @@ pub struct JourneyEntry {
     #[serde(default)]
     #[schemars(with = "Vec<Stage>")]
     pub stages: Vec<Spanned<Stage>>,
+    /// In place of both: its part of the `rate` under `[load]`, beside the other journeys that share it; 1 unless it is given.
+    #[serde(default)]
+    pub weight: Option<u32>,
     /// Which API of the template answers, by its logical id, or which function's own URL; needed where the template has several.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -53,10 +56,22 @@ pub struct JourneyEntry {
     /// Headers of the requests of the log.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Requests that are sent once, before the first arrival; all requests of the journey know what they `keep`. One that is not answered as expected stops the run before anything is struck.
+    #[serde(default)]
+    #[schemars(with = "Vec<RequestEntry>")]
+    pub setup: Vec<Spanned<RequestEntry>>,
+    /// A request whose answer gives what the others need, such as `keep = { token = "/token" }`. It is sent before a user's first request, and again where one is answered with 401. Each row of `data` is a user if its texts name a column; otherwise all arrivals share one sign-in.
+    #[serde(default)]
+    #[schemars(with = "Option<RequestEntry>")]
+    pub sign_in: Option<Spanned<RequestEntry>>,
     /// The requests.
     #[serde(default)]
     #[schemars(with = "Vec<RequestEntry>")]
     pub request: Vec<Spanned<RequestEntry>>,
+    /// Requests that are sent once, after the last answer, also after Ctrl-C. They know what `setup` has kept.
+    #[serde(default)]
+    #[schemars(with = "Vec<RequestEntry>")]
+    pub teardown: Vec<Spanned<RequestEntry>>,
 }
 
 /// A part of a load: the rate goes to another in a straight line, or stays.

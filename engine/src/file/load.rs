@@ -29,6 +29,10 @@ macro_rules! load {
             #[serde(default)]
             #[schemars(with = "Vec<RequestLoad>")]
             pub requests: Vec<Spanned<RequestLoad>>,
+            /// Arrivals a second of all journeys without a rate of their own, which share it by their `weight`.
+            #[serde(default)]
+            #[schemars(with = "Option<Rate>")]
+            pub rate: Option<Spanned<Rate>>,
             /// How arrivals are spread; evenly unless it says otherwise.
             #[serde(default)]
             pub arrivals: Arrivals,

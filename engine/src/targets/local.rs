@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep};
 use super::tail::Tail;
 use crate::target::{Target, TargetError};
 
-/// The longest wait for the stack to start.
-const COMING_UP: Duration = Duration::from_secs(60);
+/// The longest wait for the stack to start. It ends by itself where an environment does not start, so this is long: a busy machine takes
+/// its time for many of them.
+const COMING_UP: Duration = Duration::from_secs(180);
 
 /// The longest wait for the stack to stop on request; then it is killed.
 const GOING_DOWN: Duration = Duration::from_secs(10);

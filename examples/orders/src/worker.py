@@ -25,7 +25,7 @@ def shipped(order):
     s3.put_object(Bucket=os.environ["RECEIPTS"], Key=f"{order}.json", Body=json.dumps({"order": order}))
     table.update_item(
         Key={"id": order},
-        UpdateExpression="SET #state = :shipped",
+        UpdateExpression="SET #state = :shipped, parcels = :one",
         ExpressionAttributeNames={"#state": "state"},
-        ExpressionAttributeValues={":shipped": "SHIPPED"},
+        ExpressionAttributeValues={":shipped": "SHIPPED", ":one": 1},
     )

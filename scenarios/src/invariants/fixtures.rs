@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::journeys::{Body, Expected, Journey, Step, Text, Times, To, ToldOf};
+use crate::journeys::{Around, Body, Expected, Journey, Step, Text, Times, To, ToldOf};
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
 use crate::traffic::order::Load;
@@ -38,6 +38,7 @@ pub(crate) fn load() -> Load {
             pause: Duration::ZERO,
             told: ToldOf::default(),
         }],
+        around: Around::default(),
     };
     Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), journeys: vec![journey], ..Load::default() }
 }

@@ -20,6 +20,8 @@ pub(crate) mod fixtures;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Event;
 
 pub use judge::{ArmOf, Ended};
@@ -27,7 +29,7 @@ pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
 pub(crate) use sweeps::Sweeps;
 
 /// Why an exchange, or its absence, broke a rule.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
     /// When: if an exchange is at fault, the time it was due, so that the timeline shows its phase.
     pub at: Duration,

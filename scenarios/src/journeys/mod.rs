@@ -40,6 +40,28 @@ pub struct Journey {
     pub rows: Arc<Vec<BTreeMap<String, String>>>,
     /// Its requests, in their order. A journey ends at the first that is not answered as expected.
     pub steps: Vec<Step>,
+    /// What is requested around them.
+    pub around: Around,
+}
+
+/// What a journey requests besides its steps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Around {
+    /// Once before the first arrival; what is kept is known to everything else.
+    pub setup: Vec<Step>,
+    /// Once after the last answer.
+    pub teardown: Vec<Step>,
+    /// What gives requests a token or the like.
+    pub sign_in: Option<SignIn>,
+}
+
+/// A request whose kept values all steps need. It is sent again where a step is answered with 401.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignIn {
+    /// The request.
+    pub step: Step,
+    /// Whether each row of the data is a user who signs in; otherwise all arrivals share one sign-in.
+    pub each_row: bool,
 }
 
 impl Journey {
@@ -148,6 +170,18 @@ pub struct Step {
     pub pause: Duration,
     /// What rules are told of its answer.
     pub told: ToldOf,
+}
+
+impl Step {
+    /// The names of the values that its request needs.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let of_body: Box<dyn Iterator<Item = &str>> = match &self.body {
+            Body::Empty => Box::new(std::iter::empty()),
+            Body::Text(text) => Box::new(text.names()),
+            Body::Json(json) => json.names(),
+        };
+        self.path.names().chain(self.headers.iter().flat_map(|(_, text)| text.names())).chain(of_body)
+    }
 }
 
 /// What rules are told of an answer besides its status.

@@ -14,18 +14,48 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::Told;
-use crate::journeys::{Body, FIRST_NUMBER, Journey, REQUESTS_OF_A_STEP, SENT, Step, Times, To};
+use crate::journeys::{Body, FIRST_NUMBER, Journey, REQUESTS_OF_A_STEP, SENT, SignIn, Step, Times, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
+use crate::traffic::users::{Given, Users};
 use crate::traffic::voice::{Expecting, Line, Voice};
 use crate::{Asked, Event};
 
 /// What each request may take without a fault, over the internet.
 const REQUEST: Duration = Duration::from_secs(5);
 
+/// Statuses from here on are failures.
+const FAILURE: u16 = 500;
+
+/// The status of an answer to a user who is not signed in any more.
+const NOT_SIGNED_IN: u16 = 401;
+
 struct Steps {
     voice: Voice,
     journey: Journey,
+    users: Users,
+}
+
+/// A user on the way through the journey.
+struct Going {
+    arrival: Arrival,
+    /// Which row of the data it is.
+    row: usize,
+    values: BTreeMap<String, String>,
+    chance: Chance,
+    /// The number of its next sign-in among its requests.
+    sign_in: u64,
+    /// What its sign-in gave.
+    given: Option<Given>,
+}
+
+/// What the next request depends on besides its step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    /// The user need not sign in, or has just done so.
+    Surely,
+    /// A sign-in may be over; then the answer is [`NOT_SIGNED_IN`], which is no mistake.
+    Once,
 }
 
 /// The senders of every journey of `order`, each with a schedule of its own.
@@ -37,8 +67,17 @@ pub(crate) fn systems(order: &Order, events: &UnboundedSender<Event>) -> Result<
     numbered.map(|(journey, number)| system(order, journey, number, events)).collect()
 }
 
-fn system(order: &Order, journey: &Journey, number: u64, events: &UnboundedSender<Event>) -> Result<System, TrafficError> {
-    let (voice, address) = match &journey.to {
+/// Who sends the requests of a journey, and to which address.
+///
+/// # Errors
+/// If the stack has no such API.
+pub(super) fn voice(
+    order: &Order,
+    journey: &Journey,
+    number: u64,
+    events: &UnboundedSender<Event>,
+) -> Result<(Voice, String), TrafficError> {
+    Ok(match &journey.to {
         To::Api(name) => {
             let api = order.api(name)?;
             (preparation::voice(order, events, number, api), api.address.clone())
@@ -51,16 +90,23 @@ fn system(order: &Order, journey: &Journey, number: u64, events: &UnboundedSende
                 endpoint.origin.clone(),
             )
         }
-    };
-    let waits: Duration = journey.steps.iter().map(|step| step.pause + step.retry.map_or(Duration::ZERO, |retry| retry.within)).sum();
+    })
+}
+
+fn system(order: &Order, journey: &Journey, number: u64, events: &UnboundedSender<Event>) -> Result<System, TrafficError> {
+    let (voice, address) = voice(order, journey, number, events)?;
+    let sign_in = journey.around.sign_in.as_ref().map(|sign_in| &sign_in.step);
+    let all = || journey.steps.iter().chain(sign_in);
+    let waits: Duration = all().map(|step| step.pause + step.retry.map_or(Duration::ZERO, |retry| retry.within)).sum();
     let requests = match &journey.times {
-        Times::Steady | Times::Stages(_) => u32::try_from(journey.steps.len()).unwrap_or(u32::MAX),
+        Times::Steady | Times::Stages(_) => u32::try_from(all().count()).unwrap_or(u32::MAX),
         Times::Recorded(_) => 1,
     };
     let longest = crew::Journey { time: REQUEST + waits, requests };
     let schedule = journey.schedule(order.arrivals, order.timeline.end(), order.seed, number);
     let users = order.users(schedule.busiest(), longest);
-    Ok(System { scenario: Arc::new(Steps { voice, journey: journey.clone() }), schedule: Arc::new(schedule), users, address })
+    let scenario = Steps { voice, journey: journey.clone(), users: Users::of(journey) };
+    Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address })
 }
 
 #[async_trait]
@@ -70,33 +116,71 @@ impl Scenario for Steps {
     }
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
-        let rows = &self.journey.rows;
-        let row = usize::try_from(arrival.number).unwrap_or_default().checked_rem(rows.len()).and_then(|at| rows.get(at));
-        let mut values = row.cloned().unwrap_or_default();
-        let mut chance = Chance::new(&[self.voice.seed, self.voice.system, arrival.number]);
+        let (rows, steps) = (&self.journey.rows, self.journey.steps_of(arrival.number));
+        let row = usize::try_from(arrival.number).unwrap_or_default().checked_rem(rows.len()).unwrap_or_default();
+        let values = rows.get(row).cloned().unwrap_or_default();
+        let chance = Chance::new(&[self.voice.seed, self.voice.system, arrival.number]);
+        let mut going = Going { arrival, row, values, chance, sign_in: first(self.journey.steps.len()), given: None };
         let mut due = arrival.due;
-        for (step, mut number) in self.journey.steps_of(arrival.number).iter().zip((0..).step_by(REQUESTS_OF_A_STEP)) {
-            due += step.pause;
-            // `None`: the run was stopped, or the answer is not what the next request needs.
-            let Some(answer) = self.step(step, &mut values, &mut chance, &mut number, arrival, due, hands).await else { return };
+        // `None`: the run was stopped, or the answer is not what the next request needs.
+        if let Some(sign_in) = &self.journey.around.sign_in {
+            let Some(done) = self.sign_in(sign_in, &mut going, due, hands).await else { return };
+            due = done;
+        }
+        for (step, place) in steps.iter().zip(0..) {
+            let Some(answer) = self.signed_step(step, &mut going, first(place), due + step.pause, hands).await else { return };
             due = answer.done;
         }
     }
 }
 
+/// The number of a step's first request.
+fn first(step: usize) -> u64 {
+    u64::try_from(step * REQUESTS_OF_A_STEP).unwrap_or(u64::MAX)
+}
+
 impl Steps {
+    /// Takes what the user's sign-in gave to another arrival, and signs in where that is nothing, or what is no longer good; tells when it was done.
+    async fn sign_in(&self, sign_in: &SignIn, going: &mut Going, due: Duration, hands: &mut Hands<'_>) -> Option<Duration> {
+        let mut known = self.users.at(going.row)?.lock().await;
+        let mut done = due;
+        if known.is_none() || *known == going.given {
+            *known = None;
+            let mut number = going.sign_in;
+            let answer = self.step(&sign_in.step, going, &mut number, Signed::Surely, due + sign_in.step.pause, hands).await?;
+            (going.sign_in, done) = (number, answer.done);
+            *known = Some(kept(&sign_in.step, &answer.body).into_iter().collect());
+        }
+        going.given.clone_from(&known);
+        going.values.extend(known.clone().into_iter().flatten());
+        Some(done)
+    }
+
+    /// The step, and once more after another sign-in where the first is over.
+    async fn signed_step(&self, step: &Step, going: &mut Going, mut number: u64, due: Duration, hands: &mut Hands<'_>) -> Option<Answer> {
+        let Some(sign_in) = self.journey.around.sign_in.as_ref().filter(|_| !step.expected.statuses.contains(&NOT_SIGNED_IN)) else {
+            return self.step(step, going, &mut number, Signed::Surely, due, hands).await;
+        };
+        let answer = self.step(step, going, &mut number, Signed::Once, due, hands).await?;
+        if answer.status != Some(NOT_SIGNED_IN) {
+            return Some(answer);
+        }
+        let due = self.sign_in(sign_in, going, answer.done, hands).await?;
+        self.step(step, going, &mut number, Signed::Surely, due, hands).await
+    }
+
     /// Sends a request until it is answered as expected; `None` if it never is.
-    #[expect(clippy::too_many_arguments, reason = "a journey's state is these few values")]
     async fn step(
         &self,
         step: &Step,
-        values: &mut BTreeMap<String, String>,
-        chance: &mut Chance,
+        going: &mut Going,
         number: &mut u64,
-        arrival: Arrival,
+        signed: Signed,
         first: Duration,
         hands: &mut Hands<'_>,
     ) -> Option<Answer> {
+        let Going { arrival, values, chance, .. } = going;
+        let is_over = |status: u16| signed == Signed::Once && status == NOT_SIGNED_IN;
         let mut due = first;
         loop {
             // Before the request is made up, because it may hold the time.
@@ -105,19 +189,23 @@ impl Steps {
             }
             let is_last = step.retry.is_none_or(|retry| due + retry.every > first + retry.within);
             let headers: Vec<_> = step.headers.iter().map(|(name, value)| (*name, value.filled(values, chance))).collect();
-            let line = line(step, &headers, values, chance, is_last);
-            let missed = |body: &[u8]| step.expected.missed(body, values).filter(|_| is_last);
+            let mut line = line(step, &headers, values, chance);
+            line.asked = Asked::Request { statuses: right(step, is_last, signed) };
+            let missed = |status, body: &[u8]| step.expected.missed(body, values).filter(|_| is_last && !is_over(status));
             let body = if step.told.names.is_empty() { String::new() } else { line.body.clone() };
             let told = |answer: &Answer| told(step, answer, values, &body).filter(|_| is_last || is_right(step, answer, values));
             let expecting = Expecting { missed: &missed, told: &told };
-            let answer = self.voice.say_expecting(hands, arrival, *number, due, line, expecting).await?;
+            let answer = self.voice.say_expecting(hands, *arrival, *number, due, line, expecting).await?;
             *number += 1;
+            if answer.status.is_some_and(is_over) {
+                return Some(answer);
+            }
             let is_right = is_right(step, &answer, values);
             if is_right || is_last {
                 self.settled(step, first, &answer, is_right);
             }
             match (is_right, is_last, step.retry) {
-                (true, ..) => return keep(step, &answer, values).then_some(answer),
+                (true, ..) => return keep(step, &answer.body, values).then_some(answer),
                 (false, false, Some(retry)) => {
                     due = answer.done + retry.every;
                 }
@@ -137,24 +225,28 @@ impl Steps {
 }
 
 fn is_right(step: &Step, answer: &Answer, values: &BTreeMap<String, String>) -> bool {
-    let has_status = answer.status.is_some_and(|status| step.expected.statuses.contains(&status));
-    has_status && step.expected.missed(&answer.body, values).is_none()
+    answer.status.is_some_and(|status| is_expected(step, status, &answer.body, values))
+}
+
+/// Whether an answer is as expected.
+pub(super) fn is_expected(step: &Step, status: u16, body: &[u8], values: &BTreeMap<String, String>) -> bool {
+    step.expected.statuses.contains(&status) && step.expected.missed(body, values).is_none()
 }
 
 /// Takes what later requests need; false if the answer has it not.
-fn keep(step: &Step, answer: &Answer, values: &mut BTreeMap<String, String>) -> bool {
-    let kept = kept(step, answer);
+pub(super) fn keep(step: &Step, body: &[u8], values: &mut BTreeMap<String, String>) -> bool {
+    let kept = kept(step, body);
     let has_all = kept.len() == step.keep.len();
     values.extend(kept);
     has_all
 }
 
 /// What the answer has of that.
-fn kept(step: &Step, answer: &Answer) -> Vec<(String, String)> {
+fn kept(step: &Step, body: &[u8]) -> Vec<(String, String)> {
     if step.keep.is_empty() {
         return Vec::new();
     }
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
     step.keep.iter().filter_map(|(name, place)| Some((name.clone(), place.of(&body)?))).collect()
 }
 
@@ -164,7 +256,7 @@ fn told(step: &Step, answer: &Answer, values: &BTreeMap<String, String>, sent: &
     if names.is_empty() {
         return None;
     }
-    let kept: BTreeMap<_, _> = kept(step, answer).into_iter().collect();
+    let kept: BTreeMap<_, _> = kept(step, &answer.body).into_iter().collect();
     let body: Value = serde_json::from_str(sent).unwrap_or_default();
     let value = |name: &String| match name.strip_prefix(SENT) {
         Some(pointer) => body.pointer(pointer).filter(|value| !value.is_null()).map(text),
@@ -178,16 +270,20 @@ fn text(value: &Value) -> String {
     if let Value::String(text) = value { text.clone() } else { value.to_string() }
 }
 
-/// The request with everything filled in. One that will be repeated may be answered with any status
-/// but a failure.
-fn line<'a>(
+/// The statuses that are right. A request that will be repeated may be answered with any but a failure.
+fn right(step: &Step, is_last: bool, signed: Signed) -> Vec<u16> {
+    let mut right = if is_last { step.expected.statuses.clone() } else { (200..FAILURE).collect() };
+    right.extend((signed == Signed::Once && is_last).then_some(NOT_SIGNED_IN));
+    right
+}
+
+/// The request with everything filled in.
+pub(super) fn line<'a>(
     step: &Step,
     headers: &'a [(&'static str, String)],
     values: &BTreeMap<String, String>,
     chance: &mut Chance,
-    is_last: bool,
 ) -> Line<'a> {
-    let statuses = if is_last { step.expected.statuses.clone() } else { (200..500).collect() };
     Line {
         endpoint: step.of,
         method: step.method,
@@ -198,6 +294,6 @@ fn line<'a>(
             Body::Text(text) => text.filled(values, chance),
             Body::Json(value) => value.filled(values, chance).to_string(),
         },
-        asked: Asked::Request { statuses },
+        asked: Asked::Request { statuses: step.expected.statuses.clone() },
     }
 }

@@ -46,8 +46,8 @@ pub(crate) struct Line<'a> {
 /// What is expected of an answer besides its status.
 #[derive(Clone, Copy)]
 pub(crate) struct Expecting<'a> {
-    /// What of a body is not as expected.
-    pub(crate) missed: &'a (dyn Fn(&[u8]) -> Option<String> + Send + Sync),
+    /// What of the body of an answer with this status is not as expected.
+    pub(crate) missed: &'a (dyn Fn(u16, &[u8]) -> Option<String> + Send + Sync),
     /// What rules are told of it.
     pub(crate) told: &'a (dyn Fn(&Answer) -> Option<Told> + Send + Sync),
 }
@@ -62,7 +62,7 @@ impl Voice {
         due: std::time::Duration,
         line: Line<'_>,
     ) -> Option<Answer> {
-        self.say_expecting(hands, arrival, step, due, line, Expecting { missed: &|_| None, told: &|_| None }).await
+        self.say_expecting(hands, arrival, step, due, line, Expecting { missed: &|_, _| None, told: &|_| None }).await
     }
 
     /// The same for a request of which more is expected than a status.
@@ -72,22 +72,12 @@ impl Voice {
         arrival: Arrival,
         step: u64,
         due: std::time::Duration,
-        line: Line<'_>,
+        mut line: Line<'_>,
         Expecting { missed, told }: Expecting<'_>,
     ) -> Option<Answer> {
-        let root = self.root(chance::trace_root(self.seed, self.system, arrival.number, step));
-        let mut request = Request::builder()
-            .method(line.method)
-            .uri(format!("{}{}", self.stage, line.path))
-            .header("host", self.host.as_str())
-            .header("x-amzn-trace-id", format!("Root={root}"));
-        for (name, value) in &line.headers {
-            request = request.header(*name, *value);
-        }
-        self.tokens.add(&line.headers, || Carrier { at: due, root: root.clone(), asked: format!("{} {}", line.method, line.path) });
-        let request = request.body(Full::new(Bytes::from(line.body))).ok()?;
+        let (root, request) = self.request(arrival.number, step, due, &mut line)?;
         let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
-        let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body)) && missed(body).is_none();
+        let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body)) && missed(status, body).is_none();
         let answer = hands.ask(Ask { due, row, request, is_right: &is_right }).await?;
         let exchange = Exchange {
             endpoint: line.endpoint,
@@ -102,7 +92,7 @@ impl Voice {
             path: line.path,
             asked: line.asked,
             said: said(&answer.body),
-            missed: answer.status.and_then(|_| missed(&answer.body)),
+            missed: answer.status.and_then(|status| missed(status, &answer.body)),
             told: told(&answer).map(Box::new),
             struck: Vec::new(),
         };
@@ -113,6 +103,27 @@ impl Voice {
 }
 
 impl Voice {
+    /// The request of `line`, whose body it takes, with the root of its trace; `None` if HTTP cannot carry it.
+    pub(crate) fn request(
+        &self,
+        arrival: u64,
+        step: u64,
+        due: std::time::Duration,
+        line: &mut Line<'_>,
+    ) -> Option<(String, Request<Full<Bytes>>)> {
+        let root = self.root(chance::trace_root(self.seed, self.system, arrival, step));
+        let mut request = Request::builder()
+            .method(line.method)
+            .uri(format!("{}{}", self.stage, line.path))
+            .header("host", self.host.as_str())
+            .header("x-amzn-trace-id", format!("Root={root}"));
+        for (name, value) in &line.headers {
+            request = request.header(*name, *value);
+        }
+        self.tokens.add(&line.headers, || Carrier { at: due, root: root.clone(), asked: format!("{} {}", line.method, line.path) });
+        Some((root, request.body(Full::new(Bytes::from(std::mem::take(&mut line.body)))).ok()?))
+    }
+
     fn root(&self, root: String) -> String {
         if !self.stamped {
             return root;

@@ -8,7 +8,7 @@ use crate::support::Server;
 use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
-use scenarios::journeys::{Body, Expected, Journey, Step, Text, Times, To, ToldOf};
+use scenarios::journeys::{Around, Body, Expected, Journey, Step, Text, Times, To, ToldOf};
 use scenarios::systems::Setup;
 use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};
@@ -34,6 +34,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
             pause: Duration::ZERO,
             told: ToldOf::default(),
         }],
+        around: Around::default(),
     };
     Order {
         load: Load { journeys: vec![journey], ..Load::default() },

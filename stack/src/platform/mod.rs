@@ -276,9 +276,15 @@ impl Platform {
     /// If the function does not exist or an environment could not start.
     pub async fn warm(&self, function: &str, environments: u32) -> Result<(), WarmError> {
         let pool = self.functions.pools.get(function).ok_or_else(|| WarmError::Unknown(function.to_owned()))?;
-        for started in pool.warm(environments) {
-            let started = started.await.unwrap_or_else(|_| Err("the platform is being stopped".to_owned()));
-            started.map_err(|why| WarmError::Init { function: function.to_owned(), why })?;
+        // As many at once as there are cores: an environment has a time to start, and more would take it from each other.
+        let at_once = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+        let mut ready = 0;
+        while ready < environments {
+            ready = ready.saturating_add(at_once).min(environments);
+            for started in pool.warm(ready) {
+                let started = started.await.unwrap_or_else(|_| Err("the platform is being stopped".to_owned()));
+                started.map_err(|why| WarmError::Init { function: function.to_owned(), why })?;
+            }
         }
         Ok(())
     }

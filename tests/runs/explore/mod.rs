@@ -1,6 +1,9 @@
 //! `brownout explore` as a user starts it: on a small app of one's own with weaknesses that real code
 //! has, on the same app without them, and on a system that comes with brownout.
 
+mod orders;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -40,6 +43,22 @@ impl Explored {
         format!("exit {}\n{}\n{:#?}", self.code, self.said, self.findings())
     }
 
+    /// The root of the request of each case that was decided, by place and column.
+    fn decided(&self) -> BTreeMap<(String, usize), String> {
+        let json = self.json();
+        let cells = json["places"].as_array().unwrap().iter().flat_map(|row| {
+            let place = row["place"].as_str().unwrap();
+            row["cells"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .enumerate()
+                .map(move |(column, cell)| ((place.to_owned(), column), cell["done"].clone()))
+        });
+        let decided = cells.filter(|(_, done)| !done.is_null() && done["outcome"] != "unclear");
+        decided.map(|(case, done)| (case, done["root"].as_str().unwrap().to_owned())).collect()
+    }
+
     /// Which cases can happen, by place: the same for the same seed.
     fn possible(&self) -> Vec<(String, Vec<bool>)> {
         let json = self.json();
@@ -53,16 +72,14 @@ impl Explored {
 
 /// Explores a file with these arguments; the client of the runtime is that of the tests.
 fn explore(file: &Path, folder: tempfile::TempDir, arguments: &[&str]) -> Explored {
-    let output = Command::new(BROWNOUT)
-        .arg("explore")
-        .arg(file)
-        .arg("--out")
-        .arg(folder.path().join("out"))
-        .args(arguments)
-        .env("PYTHONPATH", here().join("client"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    explored(Command::new(BROWNOUT).env("PYTHONPATH", here().join("client")), file, folder, arguments)
+}
+
+fn explored(brownout: &mut Command, file: &Path, folder: tempfile::TempDir, arguments: &[&str]) -> Explored {
+    let place = if arguments.contains(&"--resume") { "--resume" } else { "--out" };
+    let arguments = arguments.iter().filter(|argument| **argument != "--resume");
+    brownout.arg("explore").arg(file).arg(place).arg(folder.path().join("out")).args(arguments);
+    let output = brownout.stdin(Stdio::null()).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
     Explored { code: output.status.code().unwrap_or(-1), said, folder }
 }
@@ -127,6 +144,29 @@ fn nothing_is_found_in_the_mended_app_and_the_same_seed_tries_the_same_cases() {
     let again = app(ALL, &["--budget", "1"]);
     assert_eq!(again.possible(), explored.possible());
     assert_eq!((again.code, again.json()["coverage"]["tried"].as_u64()), (0, Some(1)), "{}", again.story());
+}
+
+#[test]
+fn an_exploration_goes_on_where_its_budget_ended_it_and_its_report_holds_both() {
+    let _turn = turn();
+    let first = app("", &["--budget", "12"]);
+    let (decided, found) = (first.decided(), first.findings());
+    assert!(!decided.is_empty() && decided.len() <= 12 && !found.is_empty(), "{}", first.story());
+    let file = first.folder.path().join("brownout.toml");
+    let second = explore(&file, first.folder, &["--resume", "--budget", "9"]);
+    let all = second.decided();
+    assert!(all.len() > decided.len() && all.len() <= decided.len() + 9, "{} and {}: {}", decided.len(), all.len(), second.story());
+    assert!(decided.iter().all(|(case, root)| all.get(case) == Some(root)), "a case was tried again: {}", second.story());
+    assert!(
+        found.iter().all(|(rule, place, _)| second.findings().iter().any(|one| one.0 == *rule && one.1 == *place)),
+        "{}",
+        second.story()
+    );
+    let other = explore(&file, second.folder, &["--resume", "--seed", "8"]);
+    assert!(other.code == 2 && other.said.contains("its seed is 7, and yours is 8"), "{}", other.said);
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "# changed\n").unwrap();
+    let changed = explore(&file, other.folder, &["--resume"]);
+    assert!(changed.code == 2 && changed.said.contains("the explored file has changed since"), "{}", changed.said);
 }
 
 #[test]

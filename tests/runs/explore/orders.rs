@@ -1,0 +1,81 @@
+//! The weaknesses of the example `orders`, each of which `brownout explore` finds without being told where,
+//! and the example as it is, in which it finds nothing.
+
+use std::fs::{read_to_string, write};
+use std::path::Path;
+use std::process::Command;
+
+use super::{Explored, explored};
+use crate::own_stack::{can_run, copy_of_orders, orders};
+use crate::support::{BROWNOUT, turn};
+
+/// A weakness, and the rule, the place and the smallest case that `explore` names.
+type Weakness = (&'static str, &'static str, &'static str, &'static str);
+
+/// Those that change other lines are explored together.
+const WEAKNESSES: [&[Weakness]; 2] = [
+    &[
+        ("not-idempotent", "an order is one parcel", "buy place: WorkerFunction", "lost answer"),
+        ("write-before-check", "T-4", "buy place: CreditFunction", "lost answer"),
+        ("short-timeout", "T-5", "buy place: CreditFunction", "slow"),
+    ],
+    &[
+        ("swallowed-error", "an accepted order is stored once", "buy place: PlaceFunction > dynamodb:PutItem", "denied"),
+        ("unawaited-write", "a shipped order has its receipt", "buy place: WorkerFunction > s3:PutObject", "denied"),
+    ],
+];
+
+/// Changes the example in a folder as `patch -p1` does it.
+fn apply(patch: &str, folder: &Path) {
+    let (_, changes) = patch.split_once("--- a/").unwrap();
+    let file = folder.join(changes.lines().next().unwrap());
+    let mut text = read_to_string(&file).unwrap();
+    for hunk in changes.split("\n@@ ").skip(1) {
+        let side = |other: char| {
+            let lines = hunk.lines().skip(1).filter(|line| !line.starts_with(other));
+            lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect::<String>()
+        };
+        assert!(text.contains(&side('+')), "{} has no such lines:\n{}", file.display(), side('+'));
+        text = text.replacen(&side('+'), &side('-'), 1);
+    }
+    write(file, text).unwrap();
+}
+
+/// Explores the example with these weaknesses, without the journey that only looks.
+fn explored_with(weaknesses: &[Weakness]) -> Explored {
+    let folder = copy_of_orders();
+    weaknesses.iter().for_each(|(name, ..)| apply(&about(name), folder.path()));
+    let text = read_to_string(orders().join("brownout.toml")).unwrap();
+    let (before, rest) = text.split_once("[[journey]]\nname = \"miss\"").unwrap();
+    let (_, rules) = rest.split_once("[[rule]]").unwrap();
+    let file = folder.path().join("brownout.toml");
+    write(&file, format!("{before}[[rule]]{rules}")).unwrap();
+    explored(&mut Command::new(BROWNOUT), &file, folder, &["--budget", "60"])
+}
+
+/// A weakness as its file describes and makes it.
+fn about(name: &str) -> String {
+    read_to_string(orders().join(format!("weak/{name}.patch"))).unwrap()
+}
+
+#[test]
+fn each_weakness_of_the_example_is_found_at_its_place_with_its_smallest_case_and_none_without_it() {
+    if !can_run() {
+        println!("SKIPPED: python3 has no awslambdaric or no boto3");
+        return;
+    }
+    let _turn = turn();
+    let healthy = explored_with(&[]);
+    assert_eq!((healthy.code, healthy.findings()), (0, vec![]), "{}", healthy.story());
+    for weaknesses in WEAKNESSES {
+        let explored = explored_with(weaknesses);
+        let found = explored.findings();
+        assert_eq!(explored.code, 3, "{}", explored.story());
+        for (name, rule, place, way) in weaknesses {
+            let is_it =
+                |found: &&(String, String, String)| found.0 == *rule && found.1 == *place && found.2.split(", ").next() == Some(way);
+            assert!(found.iter().any(|one| is_it(&one)), "{name}: {}", explored.story());
+            assert!(about(name).contains(place), "{name}: its description names the place");
+        }
+    }
+}
