@@ -10,11 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use engine::StopRequests;
 use engine::bounds::Factor;
 use engine::check::system_of;
+use engine::nearest::there_are;
 use engine::own_stack::OwnStack;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, Deployment, FolderError, RunFolder};
 use scenarios::systems::{Setup, System, SystemLoad};
 use serde_json::json;
+use stack::services::elsewhere::{Addresses, NoSuchAddress, names};
 use stack::up::{Settings, Up};
 use template::find::FindError;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -57,7 +59,8 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     } else {
         let (deployment, systems) = match own_stack(arguments)? {
             Some(own) => {
-                (Deployment { templates: vec![own.deploys], compressed: how_fast(arguments)?, ..Deployment::default() }, Vec::new())
+                let (templates, services) = (vec![own.deploys], own.elsewhere.all());
+                (Deployment { templates, services, compressed: how_fast(arguments)?, ..Deployment::default() }, Vec::new())
             }
             None => {
                 let systems = systems(arguments);
@@ -82,14 +85,34 @@ fn own_stack(arguments: &cli::Up) -> Result<Option<OwnStack>, Box<dyn Error>> {
         return Ok(None);
     }
     let found = match template::find::find(named.unwrap_or(Path::new("."))) {
-        Err(FindError::Missing(_)) if named.is_none() => return Ok(None),
+        // Services elsewhere are those of a template.
+        Err(FindError::Missing(_)) if named.is_none() && arguments.services.is_empty() && arguments.public_services.is_empty() => {
+            return Ok(None);
+        }
         found => found?,
     };
     let parameters = arguments.options.parameters.iter().cloned().collect();
     let layers = arguments.layers.iter().map(|(arn, path)| (arn.clone(), PathBuf::from(path))).collect();
     let own = OwnStack::read(&found.file, &parameters, arguments.options.config_env.as_deref(), &layers)?;
-    own.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
-    Ok(Some(own))
+    let elsewhere = elsewhere(arguments)?;
+    let of_services = elsewhere.all().into_keys().filter_map(|name| elsewhere.notice(&name));
+    own.notices.iter().cloned().chain(of_services).for_each(|notice| eprintln!("notice: {notice}"));
+    Ok(Some(OwnStack { elsewhere, ..own }))
+}
+
+/// The services that run somewhere else.
+fn elsewhere(arguments: &cli::Up) -> Result<Addresses, String> {
+    let mut all = Addresses::default();
+    for (given, is_public) in [(&arguments.services, false), (&arguments.public_services, true)] {
+        for (name, address) in given {
+            all.add(name, address, is_public).map_err(|wrong| match wrong {
+                NoSuchAddress::Unknown(_) => format!("{wrong}; {}", there_are(name, names(), "docs/own-stack.md lists them")),
+                NoSuchAddress::Public(_) => format!("{wrong}, or give it with `--public-service`"),
+                _ => wrong.to_string(),
+            })?;
+        }
+    }
+    Ok(all)
 }
 
 fn systems(arguments: &cli::Up) -> Vec<System> {

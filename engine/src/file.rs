@@ -184,6 +184,15 @@ pub struct Stack {
     /// Layers of other accounts that the template names: a folder or a `.zip` file for each ARN.
     #[serde(default)]
     pub layers: BTreeMap<String, PathBuf>,
+    /// Services that run somewhere else, in place of brownout's: `http://host:port` for each name, such as `dynamodb`. Their calls go through the same
+    /// faults; rules about what they do are not checked.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub services: BTreeMap<String, Spanned<String>>,
+    /// Those of `services` that may be at a public address.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub public_services: Vec<Spanned<String>>,
     /// Weaknesses of the published form to switch on.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

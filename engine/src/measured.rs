@@ -55,7 +55,7 @@ pub fn unchecked(plan: &Plan, addresses: &Addresses, rules: &[&str]) -> Vec<Stri
     let rules = (!rules.is_empty()).then(|| format!("what services do, which {} would", rules.join(", ")));
     let off = (!plan.load.off.is_empty()).then(|| format!("{}, which the experiment switches off", plan.load.off.join(", ")));
     let aims = plan.deployed.iter().flat_map(|deployed| deployed.unmeasured.iter().map(|endpoint| format!("the aims of `{endpoint}`")));
-    behind.into_iter().chain(cache).chain(rules).chain(off).chain(aims).collect()
+    behind.into_iter().chain(cache).chain(rules).chain(plan.unseen.iter().cloned()).chain(off).chain(aims).collect()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; without phases that were not

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use faults::{By, Trigger};
 use run_folder::{Place, deployment};
+use stack::services::elsewhere::Addresses;
 use template::blueprint::{self, Blueprint, Target};
 use template::files::Folder;
 use template::samconfig::{self, ConfigError};
@@ -32,6 +33,8 @@ pub struct OwnStack {
     pub secrets: Vec<(String, String)>,
     /// Whether it may send mail.
     pub sends_mail: bool,
+    /// The services that run somewhere else.
+    pub elsewhere: Addresses,
 }
 
 /// Why a template cannot be started.
@@ -98,6 +101,7 @@ impl OwnStack {
             secrets: read.blueprint.secrets.iter().filter_map(|secret| Some((secret.name.clone(), secret.value.clone()?))).collect(),
             sends_mail: !read.blueprint.senders.is_empty(),
             places: read.places,
+            elsewhere: Addresses::default(),
             deploys: deployment::Template { text, parameters, folder: Some(folder), layers },
         })
     }
@@ -139,7 +143,7 @@ fn triggers(function: &str, template: &Template) -> Vec<Trigger> {
             blueprint::Source::Stream { .. } | blueprint::Source::DataStream { .. } => add(Trigger::TableStream, true),
         }
     }
-    add(Trigger::SignIn, blueprint.pools.iter().any(|pool| pool.post_authentication.as_deref() == Some(function)));
+    add(Trigger::SignIn, blueprint.pools.iter().flat_map(|pool| pool.triggers.values()).any(|name| name == function));
     let works_for = |machine: &template::blueprint::Machine| {
         machine.definition.iter().flat_map(template::integrations::needs).any(|(_, need)| match need {
             template::integrations::Needs::Function(name) => template::account::function_name(&name) == function,

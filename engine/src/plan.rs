@@ -70,6 +70,8 @@ pub struct Plan {
     pub strike_a_broken_baseline: bool,
     /// What is no mistake, and should be known before the start.
     pub notices: Vec<String>,
+    /// Rules about services that run somewhere else, which nothing here can see.
+    pub unseen: Vec<String>,
     /// When to end early.
     pub stop: Option<MoreThanFor>,
     /// What it needs as a wave of an exploration.
@@ -136,7 +138,10 @@ impl Plan {
     /// What the stack deploys for this experiment.
     pub fn deployment(&self) -> Deployment {
         let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
-        all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
+        if let Some(own) = &self.own {
+            all.templates.push(own.deploys.clone());
+            all.services = own.elsewhere.all();
+        }
         all.watch.extend(self.load.conservation.watch());
         all.follow = self.wave.is_some();
         all.warm.extend(self.wave.iter().flat_map(|wave| wave.warm.clone()));

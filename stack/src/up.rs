@@ -20,6 +20,7 @@ use crate::platform::code::Place;
 use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
+use crate::services::elsewhere::{self, NoSuchAddress};
 use crate::services::iot::secured::Secured;
 use crate::services::page::{self, Running};
 use crate::services::{self, Doors, Services};
@@ -60,6 +61,9 @@ pub enum UpError {
     /// A mapping from a queue or a stream to its function is invalid.
     #[error("what invokes the functions could not be set up")]
     Mapping(#[from] MappingError),
+    /// A service that runs somewhere else is not there.
+    #[error("a service of `[stack.services]` cannot be used")]
+    Elsewhere(#[from] NoSuchAddress),
     /// A function did not start.
     #[error("the function `{function}` did not start: {why}")]
     Start {
@@ -111,7 +115,9 @@ impl Up {
         ];
         let invoke = LateInvoke::default();
         let Settings { folder, deployment, .. } = &settings;
-        let doors = Doors::open(deployment.has_cache() && settings.redis.is_none()).await?;
+        let elsewhere = elsewhere::Addresses::read(&deployment.services)?;
+        elsewhere.reached().await?;
+        let doors = Doors::open(deployment.has_cache() && settings.redis.is_none()).await?.with(elsewhere);
         let redis = cache(&settings, &doors);
         let mut template = read(deployment, At { services: &format!("http://{}", doors.http()), cache: &redis })?;
         let services = services::start(services::Settings {

@@ -7,7 +7,8 @@ use scenarios::systems::{System, audit, inactive_users, mail, users_api};
 use serde_json::{Value, json};
 use template::Template;
 use template::blueprint::{
-    Alarm, Bucket, Code, Mapping, Metric, Notification, Queue, Receipt, RecordLimits, Redrive, Source, Table, Target, Topic, UserPool, View,
+    Alarm, Bucket, Code, Mapping, Metric, Notification, PoolEvent, Queue, Receipt, RecordLimits, Redrive, Source, Table, Target, Topic,
+    UserPool, View,
 };
 
 use super::deployed;
@@ -117,7 +118,10 @@ fn queue_and_stream_invoke_as_the_contracts_say() {
     ];
     assert_eq!(mappings, expected);
     let pools = sorted(deployed(&[]).blueprint.pools, |pool| pool.name.clone());
-    let pool = |name: &str, function: Option<&str>| UserPool { name: name.into(), post_authentication: function.map(str::to_owned) };
+    let pool = |name: &str, function: Option<&str>| UserPool {
+        name: name.into(),
+        triggers: function.map(|function| (PoolEvent::PostAuthentication, function.to_owned())).into_iter().collect(),
+    };
     let expected =
         [pool("clinic-external", None), pool("clinic-internal", None), pool("members", Some("record-sign-in")), pool("thermostat", None)];
     assert_eq!(pools, expected);

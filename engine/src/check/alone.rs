@@ -98,7 +98,8 @@ fn stack(file: &File) -> Option<Range<usize>> {
     let weakness = stack.weaknesses.first().map(Spanned::span);
     let cache = stack.authorizer_cache.as_ref().map(Spanned::span);
     let time = stack.compressed_time.as_ref().map(Spanned::span);
-    let more = (!stack.parameters.is_empty() || !stack.layers.is_empty()).then_some(0..0);
+    let is_bare = stack.parameters.is_empty() && stack.layers.is_empty() && stack.services.is_empty() && stack.public_services.is_empty();
+    let more = (!is_bare).then_some(0..0);
     template.or(weakness).or(cache).or(time).or(more)
 }
 

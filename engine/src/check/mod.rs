@@ -183,7 +183,7 @@ impl Check<'_> {
             RunKind::Load => self.timeline_alone(file),
         };
         let mut load = self.load(file, &systems, own.as_ref(), timeline);
-        self.rules(file, &mut load, own.as_ref(), (!faults.is_empty()).then(|| timeline.strike_at()));
+        let unseen = self.rules(file, &mut load, own.as_ref(), (!faults.is_empty()).then(|| timeline.strike_at()));
         let plan = Plan {
             name: name.to_owned(),
             kind: self.kind,
@@ -215,6 +215,7 @@ impl Check<'_> {
             deployed,
             stack: self.named_stack(file, how),
             notices: Vec::new(),
+            unseen,
             wave: None,
         };
         self.would_be_refused(aws::section(file), &plan);

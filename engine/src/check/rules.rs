@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
+use run_folder::Place;
 use scenarios::conservation::{Claim, Conservation, FileRule, Times, When};
 use scenarios::invariants::everywhere;
 use scenarios::journeys::{Body, Journey, SENT, Step, ToldOf};
 use scenarios::traffic::Load;
+use stack::services::elsewhere::Addresses;
 use toml::Spanned;
 
 use super::super::file::File;
@@ -25,24 +27,39 @@ const DRAINED: Duration = Duration::from_secs(60);
 /// The end of a run waits no longer than this.
 const LONGEST: Duration = Duration::from_secs(180);
 
+/// Takes out the rules that no service of this machine can tell about; returns them, each with why.
+fn unseen(rules: &mut Vec<FileRule>, dead_letters: &mut Vec<Place>, elsewhere: &Addresses) -> Vec<String> {
+    let mut unseen = Vec::new();
+    let mut is_seen = |name: &str, service: Option<&str>| {
+        unseen.extend(service.map(|service| format!("`{name}`, because `{service}` is somewhere else")));
+        service.is_none()
+    };
+    rules.retain(|rule| is_seen(rule.name, rule.claim.places().find_map(|place| elsewhere.of(place))));
+    if !is_seen(everywhere::DEAD_LETTERS.0, dead_letters.iter().find_map(|queue| elsewhere.of(queue))) {
+        dead_letters.clear();
+    }
+    unseen
+}
+
 impl Check<'_> {
     /// Reads the rules of the file into `load`, whose journeys are complete. `faults_from` is when
-    /// faults begin, if there are any.
-    pub(super) fn rules(&mut self, file: &File, load: &mut Load, own: Option<&OwnStack>, faults_from: Option<Duration>) {
+    /// faults begin, if there are any. Returns the rules that no service of this machine can tell about.
+    pub(super) fn rules(&mut self, file: &File, load: &mut Load, own: Option<&OwnStack>, faults_from: Option<Duration>) -> Vec<String> {
         load.off = self.off(file);
         let Some(own) = own else {
             if let (Some(rule), true) = (file.rule.first(), file.stack.template.is_none()) {
                 let what = "a rule speaks of the resources of a template; write `template = \"template.yaml\"` under `[stack]`";
                 self.complain(rule.span(), what);
             }
-            return;
+            return Vec::new();
         };
         let mut names = BTreeSet::new();
         for rule in file.rule.iter().map(|rule| &rule.get_ref().name) {
             self.rule_name(rule, !names.insert(rule.get_ref()));
         }
-        let dead_letters = if load.off.contains(&everywhere::DEAD_LETTERS.0) { Vec::new() } else { own.dead_letters.clone() };
-        let rules: Vec<_> = file.rule.iter().filter_map(|rule| self.rule(rule, load, own)).collect();
+        let mut dead_letters = if load.off.contains(&everywhere::DEAD_LETTERS.0) { Vec::new() } else { own.dead_letters.clone() };
+        let mut rules: Vec<_> = file.rule.iter().filter_map(|rule| self.rule(rule, load, own)).collect();
+        let unseen = unseen(&mut rules, &mut dead_letters, &own.elsewhere);
         for Journey { steps, around, .. } in &mut load.journeys {
             let tokens: BTreeSet<&String> = around.sign_in.iter().flat_map(|sign_in| &sign_in.step.keep).map(|(name, _)| name).collect();
             for step in steps {
@@ -55,6 +72,7 @@ impl Check<'_> {
         let carries_tokens = load.journeys.iter().flat_map(|journey| &journey.steps).any(has_header);
         load.has_secrets = (carries_tokens || !own.secrets.is_empty()) && !load.off.contains(&everywhere::SECRETS);
         load.conservation = Conservation { rules, dead_letters, faults_from };
+        unseen
     }
 
     fn off(&mut self, file: &File) -> Vec<&'static str> {
@@ -404,6 +422,33 @@ drains = { queue = "Work" }
         let off = check_in(folder.path(), "x", &format!("{bare}[expect-invariants]\noff = [\"R-4\", \"R-2\"]\n")).unwrap();
         assert_eq!(off.load.off, ["R-4", "R-2"]);
         assert!(off.deployment().watch.is_empty());
+    }
+
+    #[test]
+    fn a_rule_about_a_service_that_is_somewhere_else_is_named_as_not_checked() {
+        let folder = folder();
+        let services = |text: &str| GOOD.replacen("[stack]", &format!("[stack.services]\n{text}\n[stack]"), 1);
+        let plan = check_in(folder.path(), "x", &services("dynamodb = \"http://127.0.0.1:8000\"")).unwrap();
+        assert_eq!(plan.unseen, ["`stored once`, because `dynamodb` is somewhere else"]);
+        assert_eq!(plan.load.conservation.rules.len(), 4);
+        assert!(plan.deployment().watch.attributes(&Place::Table("all-orders".into())).is_none());
+        assert_eq!(plan.deployment().services["dynamodb"], "http://127.0.0.1:8000");
+        assert!(plan.notices[0].contains("their streams invoke no function"), "{:?}", plan.notices);
+        let plan = check_in(folder.path(), "x", &services("sqs = \"http://127.0.0.1:8000\"")).unwrap();
+        let unseen: Vec<_> = plan.unseen.iter().map(|rule| rule.split(',').next().unwrap()).collect();
+        assert_eq!(unseen.last(), Some(&"`R-4`"), "{unseen:?}");
+        assert!(plan.load.conservation.dead_letters.is_empty() && plan.load.conservation.rules.len() == 2);
+        for (text, says) in [
+            ("dynamo = \"http://127.0.0.1:8000\"", "did you mean `dynamodb`?"),
+            ("dynamodb = \"http://203.0.113.1:8000\"", "neither this machine nor a private address"),
+            ("lambda = \"http://127.0.0.1:8000\"", "always brownout's own"),
+        ] {
+            let wrong = check_in(folder.path(), "x", &services(text)).unwrap_err();
+            assert!(wrong.iter().any(|wrong| wrong.what.contains(says)), "{text}: {wrong:?}");
+        }
+        let public = GOOD.replacen("[stack]", "[stack]\npublic-services = [\"sqs\"]", 1);
+        let wrong = check_in(folder.path(), "x", &public).unwrap_err();
+        assert!(wrong.iter().any(|wrong| wrong.what.contains("`[stack.services]` has no `sqs`")), "{wrong:?}");
     }
 
     #[test]

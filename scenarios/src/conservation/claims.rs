@@ -98,6 +98,12 @@ impl Claim {
             Self::Drains { .. } => &[],
         }
     }
+
+    /// The places that it is about.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let queue = if let Self::Drains { queue, .. } = self { Some(queue) } else { None };
+        self.wanted().iter().map(|wanted| &wanted.place).chain(queue)
+    }
 }
 
 /// Which answers a rule is about.

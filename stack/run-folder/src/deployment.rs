@@ -32,6 +32,9 @@ pub struct Deployment {
     /// How many times faster than at AWS long waits run.
     #[serde(default)]
     pub compressed: Compressed,
+    /// Services that run somewhere else: the name that faults use, and `http://host:port`.
+    #[serde(default)]
+    pub services: BTreeMap<String, String>,
     /// The places that rules name: of these the services tell what happens.
     #[serde(default)]
     pub watch: Watch,
@@ -131,6 +134,7 @@ impl Deployment {
         self.seed.extend(other.seed);
         self.warm.extend(other.warm);
         self.unhandled.extend(other.unhandled);
+        self.services.extend(other.services);
         self.watch.extend(other.watch);
         if let Some(things) = other.things {
             self.things.get_or_insert_default().extend(things);

@@ -219,6 +219,7 @@ mod tests {
                     to: Target::Bus("gone".into()),
                     given: Given::Event,
                     dead_letters: None,
+                    group: None,
                     retries: None,
                     oldest: None,
                 }],

@@ -1,10 +1,12 @@
-//! Where the services listen. The addresses are known before anything is served, because a template
+//! Where the services are. The addresses are known before anything is served, because a template
 //! may contain them.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpListener;
+
+use super::elsewhere::Addresses;
 
 /// The listeners whose addresses a template may contain; nothing is accepted yet.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub struct Doors {
     pub(super) http: (TcpListener, SocketAddr),
     /// Of the cache, if there is one.
     pub(super) cache: Option<(TcpListener, SocketAddr)>,
+    /// Where services are that run somewhere else.
+    pub(super) elsewhere: Addresses,
 }
 
 impl Doors {
@@ -21,7 +25,13 @@ impl Doors {
     /// # Errors
     /// If no port is free.
     pub async fn open(cache: bool) -> io::Result<Self> {
-        Ok(Self { http: listen().await?, cache: if cache { Some(listen().await?) } else { None } })
+        Ok(Self { http: listen().await?, cache: if cache { Some(listen().await?) } else { None }, elsewhere: Addresses::default() })
+    }
+
+    /// The same with services that run somewhere else.
+    #[must_use]
+    pub fn with(self, elsewhere: Addresses) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The address of all services over HTTP.

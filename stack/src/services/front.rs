@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::cognito::Cognito;
 use super::described::Described;
+use super::elsewhere::Elsewhere;
 use super::events::{self, Events};
 use super::lambda::{self, Lambda};
 use super::neighbour::Striker;
@@ -44,6 +45,8 @@ pub struct Front {
     pub objects: Objects,
     /// Lambda, whose bodies are not collected here, behind its own faults.
     pub lambda: Lambda,
+    /// The services that run somewhere else, in place of these.
+    pub elsewhere: Elsewhere,
     /// Applies faults to them.
     pub striker: Arc<Striker>,
 }
@@ -102,6 +105,10 @@ impl Front {
         let (parts, body) = request.into_parts();
         let route = self.route(&parts.method, &parts.uri, &parts.headers);
         if matches!(route, Route::Objects) {
+            if self.elsewhere.has(&s3::DESCRIBED) {
+                let operation = s3::operation(&parts.method, &parts.uri, &parts.headers);
+                return self.elsewhere.answer(&s3::DESCRIBED, operation, Request::from_parts(parts, Body::from(body)), &id).await;
+            }
             return self.objects.answer(Request::from_parts(parts, Body::from(body)), &id).await;
         }
         if let Route::Lambda(operation) = route {
@@ -111,6 +118,14 @@ impl Front {
         let Ok(body) = Limited::new(body, largest).collect().await else {
             return response(Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"), &id);
         };
+        if let Route::Service { service, operation } = route
+            && self.elsewhere.has(service.described())
+        {
+            let body = body.to_bytes();
+            let operation = operation.map_or_else(|| form(&body).remove("Action").unwrap_or_default(), str::to_owned);
+            let described = service.described();
+            return self.elsewhere.answer(described, &operation, Request::from_parts(parts, Body::from(body)), &id).await;
+        }
         let call = |operation: String| Call {
             operation,
             request_id: id.clone(),
@@ -142,11 +157,7 @@ impl Front {
             (Route::Service { service, .. }, Some(kind)) => service.query_error(kind, answer.status),
             _ => None,
         };
-        let mut response = response(answer, &id);
-        if let Some(Ok(error)) = query_error.map(HeaderValue::try_from) {
-            response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), error);
-        }
-        response
+        with_query_error(response(answer, &id), query_error)
     }
 
     fn route<'a>(&'a self, method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Route<'a> {
@@ -158,6 +169,8 @@ impl Front {
         if let Some(operation) = lambda::operation(method, uri) {
             return Route::Lambda(operation);
         }
+        // SES has a second API at paths of its own.
+        let signed = signed.filter(|_| path == "/");
         if let Some(service) = signed.and_then(|name| self.services.iter().find(|service| service.described().takes_forms_for(name))) {
             return Route::Service { service, operation: None };
         }
@@ -187,6 +200,13 @@ impl Front {
     }
 }
 
+fn with_query_error(mut response: Response<Body>, error: Option<String>) -> Response<Body> {
+    if let Some(Ok(error)) = error.map(HeaderValue::try_from) {
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), error);
+    }
+    response
+}
+
 /// The service in the signature's credential scope, `<key>/<day>/<region>/<service>/aws4_request`,
 /// in the header or in a presigned query.
 fn signed_for<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -212,7 +232,8 @@ fn paged(answer: Answer, id: &str) -> Response<Body> {
     response
 }
 
-fn response(answer: Answer, id: &str) -> Response<Body> {
+/// An answer with the headers that tell its kind.
+pub(super) fn response(answer: Answer, id: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -10,6 +10,7 @@ pub mod described;
 mod doors;
 pub mod dynamodb;
 pub mod dynamodbstreams;
+pub mod elsewhere;
 pub mod events;
 pub mod front;
 pub mod iot;
@@ -19,6 +20,7 @@ pub mod lambda;
 pub mod logs;
 pub mod neighbour;
 pub mod page;
+mod passing;
 pub mod redis;
 pub mod s3;
 pub mod secrets;
@@ -50,6 +52,7 @@ pub use self::doors::Doors;
 use self::doors::listen;
 use self::dynamodb::DynamoDb;
 use self::dynamodbstreams::Streams;
+use self::elsewhere::{Addresses, Elsewhere};
 use self::events::Events;
 use self::front::Front;
 use self::iot::IotData;
@@ -67,7 +70,7 @@ use self::redis::Redis;
 use self::s3::{Buckets, Objects, Spool};
 use self::secrets::Secrets;
 use self::ses::smtp::Smtp;
-use self::ses::{Incoming, Mailbox, Rules, Ses};
+use self::ses::{First, Incoming, Mailbox, Rules, Ses};
 use self::sns::Sns;
 use self::sqs::Sqs;
 use self::ssm::Parameters;
@@ -179,8 +182,8 @@ impl Services {
         if self.mqtt_is_secured { format!("mqtts://{HOST}:{}", self.mqtt.port()) } else { self.mqtt.to_string() }
     }
 
-    /// The front before all of them and `others`.
-    fn front(&self, others: Vec<Arc<dyn wire::Service>>, striker: &Arc<Striker>) -> Front {
+    /// The front before all of them and `others`, but for those that are elsewhere.
+    fn front(&self, others: Vec<Arc<dyn wire::Service>>, elsewhere: Addresses, striker: &Arc<Striker>) -> Front {
         let mut services = others;
         services.extend([
             Arc::clone(&self.tables) as Arc<dyn wire::Service>,
@@ -206,6 +209,7 @@ impl Services {
             address: self.http,
             objects,
             lambda: Lambda::new(self.lambda.clone(), Arc::clone(striker)),
+            elsewhere: Elsewhere::new(elsewhere, Arc::clone(striker)),
             striker: Arc::clone(striker),
         }
     }
@@ -248,7 +252,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let others = others(&blueprint, &kinesis)?;
     let (sessions, mailbox) = (Arc::new(Sessions::default()), Arc::new(Mailbox::default()));
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
-    let sending = Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone());
+    let sending = Arc::new(Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone()));
     let deliver = Deliver::new(invoke.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
     deliver.connect(Kind::Queues, &sqs);
@@ -283,9 +287,9 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger, sightings.clone()));
     let (shadowed, streams) = (IotData::new(Arc::clone(&shadows)), Streams(Arc::clone(&services.tables)));
-    let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(shadowed), Arc::new(sending), Arc::new(streams)];
-    apart.extend(others);
-    let front = services.front(apart, &striker);
+    let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(shadowed), Arc::new(streams)];
+    apart.extend(others.into_iter().chain([Arc::clone(&sending) as _, Arc::new(First::new(sending)) as _]));
+    let front = services.front(apart, doors.elsewhere, &striker);
     services.tasks.spawn(Arc::new(front).serve(listener));
     if let Some((listener, _)) = doors.cache {
         services.tasks.spawn(Redis::new(striker, sightings.clone()).serve(listener));

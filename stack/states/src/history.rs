@@ -61,6 +61,8 @@ pub enum What {
     Failed(Failure),
     /// It timed out.
     TimedOut,
+    /// It was stopped, with an error and a cause that may be empty.
+    Stopped(Failure),
     /// A state was entered with this input.
     Entered(Kind, Name, Text),
     /// A state was left with this output.
@@ -128,6 +130,11 @@ impl History {
     /// The same of an express execution, whose events have no limit.
     pub fn unlimited() -> Self {
         Self { most: usize::MAX, ..Self::begin() }
+    }
+
+    /// Notes that the execution was stopped.
+    pub fn stop(&self, why: Failure) {
+        self.add(0, What::Stopped(why));
     }
 
     /// The events so far.

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
 use stack::services::{Doors, Services, Settings, start};
-use template::blueprint::{Blueprint, Table, UserPool, View};
+use template::blueprint::{Blueprint, PoolEvent, Table, UserPool, View};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const POOL: &str = "members";
@@ -60,7 +60,7 @@ impl Stage {
         let (sightings, seen) = Sightings::channel();
         let invoke = LateInvoke::default();
         let table = |name: &str, key: &str| Table::keyed(name, key);
-        let pool = UserPool { name: POOL.into(), post_authentication: Some("record-sign-in".into()) };
+        let pool = UserPool { name: POOL.into(), triggers: [(PoolEvent::PostAuthentication, "record-sign-in".into())].into() };
         let user = |n: u32| User { name: member(n), groups: Vec::new() };
         let records = Table { expires_by: Some("ttl".to_owned()), streams: Some(View::Both), ..table(TABLE, "sub") };
         let services = start(Settings {

@@ -3,6 +3,7 @@
 //! expired already.
 
 mod admin;
+mod claims;
 mod group_calls;
 pub mod groups;
 pub mod keys;
@@ -25,10 +26,11 @@ use run_folder::deployment::User as Seeded;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::claims::Changes;
 use self::keys::SigningKey;
 use self::pool::{GOOD_FOR, Tokens, UserPool};
 use self::quota::Quota;
-use self::trigger::{Authentication, Trigger};
+use self::trigger::{Asked, Authentication, Triggers};
 use self::users::User;
 use super::described::{Described, Protocol};
 use super::shows::Shows;
@@ -59,8 +61,7 @@ const DISABLES_A_SECOND: usize = 25;
 /// The user pools of this machine.
 pub struct Cognito {
     pools: Vec<Arc<UserPool>>,
-    /// By the pool's name.
-    triggers: BTreeMap<String, Trigger>,
+    triggers: Triggers,
     /// The quota of `AdminDisableUser`, over all pools.
     disables: Quota,
     sightings: Sightings,
@@ -88,11 +89,7 @@ impl Cognito {
         for pool in making {
             pools.push(Arc::new(pool.await.map_err(io::Error::other)??));
         }
-        let trigger = |pool: &Declared| {
-            let function = pool.post_authentication.clone()?;
-            Some((pool.name.clone(), Trigger::new(function, invoke.clone(), sightings.clone())))
-        };
-        let triggers = declared.iter().filter_map(trigger).collect();
+        let triggers = Triggers::new(declared, invoke.clone(), sightings.clone());
         Ok(Self { pools, triggers, disables: Quota::a_second(DISABLES_A_SECOND), sightings: sightings.clone() })
     }
 
@@ -108,14 +105,11 @@ impl Cognito {
                 Refusal::new("ResourceNotFoundException", format!("User pool client {} does not exist.", asked.client_id))
             })?;
         let parameter = |name: &str| asked.auth_parameters.get(name).map(String::as_str).unwrap_or_default();
+        let (client, root) = (asked.client_id.as_str(), call.root.as_deref());
         let (name, user, fresh) = match asked.auth_flow.as_str() {
             "USER_PASSWORD_AUTH" => {
                 let name = parameter("USERNAME").to_owned();
-                let user = by_password(pool, &name, parameter("PASSWORD"))?;
-                if let Some(trigger) = self.triggers.get(&pool.address.name) {
-                    let (client, root) = (asked.client_id.as_str(), call.root.as_deref());
-                    trigger.run(&Authentication { pool, client, name: &name, user: &user, root }).await?;
-                }
+                let user = self.signed_in(Authentication { pool, client, name: &name, root }, parameter("PASSWORD")).await?;
                 (name, user, true)
             }
             "REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN" => {
@@ -124,7 +118,9 @@ impl Cognito {
             }
             other => return Err(Refusal::new("InvalidParameterException", format!("{other} is not a flow that this machine serves"))),
         };
-        let tokens = issue(pool, &asked.client_id, &name, &user, SystemTime::now()).await?;
+        let changes = self.triggers.ask(Authentication { pool, client, name: &name, root }, Asked::Tokens(&user, fresh)).await?;
+        let changes = changes.as_ref().map(Changes::read).unwrap_or_default();
+        let tokens = issue(pool, client, (&name, &user), changes, SystemTime::now()).await?;
         let mut result =
             json!({"AccessToken": tokens.access, "ExpiresIn": GOOD_FOR.as_secs(), "IdToken": tokens.id, "TokenType": "Bearer"});
         if let (true, Some(result)) = (fresh, result.as_object_mut()) {
@@ -132,6 +128,24 @@ impl Cognito {
             self.sightings.tell(Seen::SignedIn { pool: pool.address.id.clone(), user: name });
         }
         Ok(json!({"AuthenticationResult": result, "ChallengeParameters": {}}))
+    }
+
+    /// The user with this password, once the functions around a sign-in have returned.
+    async fn signed_in(&self, authentication: Authentication<'_>, password: &str) -> Result<User, Refusal> {
+        let Authentication { pool, client, name, .. } = authentication;
+        match pool.users.find(name) {
+            Some(user) => drop(self.triggers.ask(authentication, Asked::Before(&user)).await?),
+            None => {
+                let missing = || Refusal::new("UserNotFoundException", format!("Exception migrating user in app client {client}"));
+                let migrated = self.triggers.ask(authentication, Asked::Migration(password)).await.map_err(|_| missing())?;
+                if let Some(response) = migrated {
+                    pool.users.add(name, migrated_user(pool, name, &response, password).ok_or_else(missing)?);
+                }
+            }
+        }
+        let user = by_password(pool, name, password)?;
+        self.triggers.ask(authentication, Asked::After(&user)).await?;
+        Ok(user)
     }
 
     /// At most `most` users of a pool by name, as an administrator sees them; empty if the pool
@@ -186,7 +200,7 @@ impl Cognito {
         let user = pool.users.find(&control.user).filter(|_| pool.has_client(client));
         let user = user.ok_or_else(|| Refusal::new("ResourceNotFoundException", "the pool has no such client or user"))?;
         // Expired an hour ago: beyond any tolerance for clocks that differ.
-        let tokens = issue(pool, client, &control.user, &user, SystemTime::now() - 2 * GOOD_FOR).await?;
+        let tokens = issue(pool, client, (&control.user, &user), Changes::default(), SystemTime::now() - 2 * GOOD_FOR).await?;
         Ok(json!({"AccessToken": tokens.access, "IdToken": tokens.id}))
     }
 }
@@ -300,10 +314,28 @@ fn by_token(pool: &UserPool, client: &str, token: &str) -> Result<(String, User)
     }
 }
 
+/// The user whom a function knows by the response to its migration. Source: Amazon Cognito, "Migrate
+/// user Lambda trigger": without `finalUserStatus` the password must be reset.
+fn migrated_user(pool: &UserPool, name: &str, response: &Value, password: &str) -> Option<User> {
+    let attributes = response.get("userAttributes")?.as_object()?;
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    let attributes = attributes.iter().filter(|(name, _)| *name != "username").filter_map(text).collect();
+    let confirmed = response.get("finalUserStatus").and_then(Value::as_str) == Some("CONFIRMED");
+    let mut user = User::invited(pool.subject(name), attributes);
+    (user.password, user.confirmed) = (Some(password.to_owned()), confirmed);
+    Some(user)
+}
+
 /// Two signatures take a millisecond or two: too long for a thread that serves other requests.
-async fn issue(pool: &Arc<UserPool>, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
+async fn issue(
+    pool: &Arc<UserPool>,
+    client: &str,
+    (name, user): (&str, &User),
+    changes: Changes,
+    issued: SystemTime,
+) -> io::Result<Tokens> {
     let (pool, client, name, user) = (Arc::clone(pool), client.to_owned(), name.to_owned(), user.clone());
-    tokio::task::spawn_blocking(move || pool.issue(&client, &name, &user, issued)).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || pool.issue(&client, (&name, &user), &changes, issued)).await.map_err(io::Error::other)?
 }
 
 fn address(name: &str, at: SocketAddr) -> addresses::Pool {
@@ -333,6 +365,7 @@ mod tests {
     use crate::invoke::Invoke;
     use crate::platform::{InvokeError, Invoked};
     use run_folder::addresses::{PASSWORD, subject};
+    use template::blueprint::PoolEvent;
 
     fn call(operation: &str, path: &str, body: Value) -> Call {
         let body = body.to_string().into();
@@ -350,7 +383,7 @@ mod tests {
             ("clinic-external", vec![("Jane", "Client"), ("Dave", "Client")]),
             ("thermostat", vec![("john_doe", "Owner"), ("john_doe-1", "Owner")]),
         ];
-        let declared = pools.each_ref().map(|(name, _)| Declared { name: (*name).into(), post_authentication: None });
+        let declared = pools.each_ref().map(|(name, _)| Declared { name: (*name).into(), triggers: BTreeMap::new() });
         let users = pools.into_iter().map(|(name, users)| (name.into(), users.into_iter().map(user).collect())).collect();
         let at = "127.0.0.1:4000".parse().unwrap();
         Cognito::start(&declared, &users, &LateInvoke::default(), &Sightings::nowhere(), at).await.unwrap()
@@ -473,7 +506,7 @@ mod tests {
         let invoke = LateInvoke::default();
         invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
         let (sightings, seen) = Sightings::channel();
-        let declared = Declared { name: "members".into(), post_authentication: Some("record-sign-in".into()) };
+        let declared = Declared { name: "members".into(), triggers: [(PoolEvent::PostAuthentication, "record-sign-in".into())].into() };
         let members = (0..count).map(|n| Seeded { name: format!("member-{n:05}"), groups: Vec::new() }).collect();
         let users = [("members".to_owned(), members)].into();
         let at = "127.0.0.1:4000".parse().unwrap();
@@ -552,7 +585,7 @@ mod tests {
             (vec![Says("{\"version\":\"1\",")], &[0], vec!["unreadable"], Some("InvalidLambdaResponseException")),
         ] {
             let (mut cognito, functions, mut seen) = members(behaviours).await;
-            cognito.triggers.get_mut("members").unwrap().limit = limit;
+            cognito.triggers.limit = limit;
             let began = Instant::now();
             let answer = member_signs_in(&cognito).await;
             let body = json_of(&answer);

@@ -12,6 +12,7 @@ use run_folder::addresses;
 use run_folder::deployment::User as Seeded;
 use serde_json::{Value, json};
 
+use super::claims::Changes;
 use super::groups::Groups;
 use super::keys::SigningKey;
 use super::users::{User, Users};
@@ -83,11 +84,11 @@ impl UserPool {
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 
-    /// Tokens for the user called `name` through `client`, issued at `issued`.
+    /// Tokens for the user called `name` through `client`, issued at `issued`, with these changes.
     ///
     /// # Errors
     /// If they could not be signed.
-    pub fn issue(&self, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
+    pub fn issue(&self, client: &str, (name, user): (&str, &User), changes: &Changes, issued: SystemTime) -> io::Result<Tokens> {
         let key = self.key();
         let issued = seconds(issued);
         let mut common = json!({
@@ -104,7 +105,10 @@ impl UserPool {
         }
         let access = json!({"token_use": "access", "client_id": client, "username": name, "scope": "aws.cognito.signin.user.admin"});
         let id = json!({"token_use": "id", "aud": client, "cognito:username": name, "email_verified": true});
-        Ok(Tokens { access: key.token(&merged(&common, access)?)?, id: key.token(&merged(&common, id)?)? })
+        let (mut access, mut id) = (merged(&common, access)?, merged(&common, id)?);
+        access.as_object_mut().into_iter().for_each(|claims| changes.of_access(claims));
+        id.as_object_mut().into_iter().for_each(|claims| changes.of_id(claims));
+        Ok(Tokens { access: key.token(&access)?, id: key.token(&id)? })
     }
 
     /// A signed token that the user `name` can exchange for new ones during its era.

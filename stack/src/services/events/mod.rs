@@ -98,7 +98,8 @@ impl Events {
     fn aim(&self, rule: &Rule, aimed: &Aimed, event: &Value, trace: Option<&str>) {
         let delivered = match aimed.text(rule, event) {
             Some(body) => {
-                let delivery = Delivery { trace: trace.map(str::to_owned), ..Delivery::of(body) };
+                let (trace, group) = (trace.map(str::to_owned), aimed.declared.group.clone());
+                let delivery = Delivery { trace, group, ..Delivery::of(body) };
                 self.deliver.deliver(&aimed.declared.to, &delivery).map_err(|why| (why, Some(delivery)))
             }
             None => Err((Undelivered::Refused("the target's input cannot be made of this event".to_owned()), None)),

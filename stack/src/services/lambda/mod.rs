@@ -4,17 +4,15 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use faults::cases::Caller;
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use s3s::Body;
 
 use super::described::{Described, Protocol};
-use super::neighbour::{Origin, Striker, failure_status};
-use super::wire::{REST_JSON, delivery, function, trace_root};
+use super::neighbour::{Striker, failure_status};
+use super::passing::{Passed, Passing};
+use super::wire::REST_JSON;
 
 /// The description of this service.
 pub const DESCRIBED: Described =
@@ -32,54 +30,30 @@ pub fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
 
 /// The address of the platform's Invoke API, set once the platform is up.
 #[derive(Debug, Clone, Default)]
-pub struct Address(Arc<OnceLock<SocketAddr>>);
+pub struct Address(Arc<OnceLock<Authority>>);
 
 impl Address {
     /// Sets the address; a second call is ignored.
     pub fn put(&self, address: SocketAddr) {
-        let _ = self.0.set(address);
+        let _ = address.to_string().parse().map(|address| self.0.set(address));
     }
 }
 
 /// Passes calls on.
 pub struct Lambda {
     address: Address,
-    client: Client<HttpConnector, Body>,
-    striker: Arc<Striker>,
+    passing: Passing,
 }
 
 impl Lambda {
     /// Passes calls on to `address`.
     pub fn new(address: Address, striker: Arc<Striker>) -> Self {
-        Self { address, client: Client::builder(TokioExecutor::new()).build(HttpConnector::new()), striker }
+        Self { address, passing: Passing::new(striker) }
     }
 
     /// Answers a call whose body is still being received.
     pub async fn answer(&self, operation: &'static str, request: Request<Body>, id: &str) -> Response<Body> {
-        let (root, function) = (trace_root(request.headers()), function(request.headers()));
-        let caller = Caller { function: function.as_deref(), delivery: delivery(request.headers()) };
-        let origin = Origin { request_id: id, root: root.as_deref(), caller };
-        let struck = self.striker.decide(DESCRIBED.name, operation, &origin);
-        let passed = pass_on(self.client.clone(), self.address.0.get().copied(), request);
-        match struck {
-            None => passed.await,
-            Some(struck) => {
-                let answer = self.striker.carry_out(struck, passed, failure).await;
-                answer.unwrap_or_else(|| failure("ServiceException", "the services are going down"))
-            }
-        }
-    }
-}
-
-async fn pass_on(client: Client<HttpConnector, Body>, address: Option<SocketAddr>, mut request: Request<Body>) -> Response<Body> {
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let uri = address.and_then(|address| format!("http://{address}{path}").parse::<Uri>().ok());
-    let Some(uri) = uri else { return failure("ServiceException", "no function runs on this machine yet") };
-    *request.uri_mut() = uri;
-    request.headers_mut().remove(HOST);
-    match client.request(request).await {
-        Ok(response) => response.map(Body::from),
-        Err(_) => failure("ServiceException", "the platform does not answer"),
+        self.passing.answer(Passed { service: DESCRIBED.name, operation, to: self.address.0.get(), fail: failure }, request, id).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! SES: incoming mail over SMTP is stored as the receipt rule says, and outgoing mail by
 //! `SendEmail` goes into a mailbox. Nothing leaves this machine.
 
+mod first;
 pub mod incoming;
 pub mod letter;
 pub mod mailbox;
@@ -12,6 +13,7 @@ mod store;
 
 use super::described::{Described, Protocol};
 
+pub use self::first::First;
 pub use self::incoming::Incoming;
 pub use self::mailbox::{Mailbox, Sent};
 pub use self::outgoing::Ses;
@@ -20,4 +22,4 @@ pub use self::store::{LARGEST_MESSAGE, Store};
 
 /// The description of this service.
 pub const DESCRIBED: Described =
-    Described { name: "ses", title: "SES", protocol: Protocol::Rest(outgoing::operation), operations: &["SendEmail"] };
+    Described { name: "ses", title: "SES", protocol: Protocol::Rest(outgoing::operation), operations: &["SendEmail", "SendRawEmail"] };

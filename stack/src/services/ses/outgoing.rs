@@ -21,7 +21,7 @@ use run_folder::sightings::{Seen, Sightings};
 const OUTBOUND_EMAILS: &str = "/v2/email/outbound-emails";
 
 /// A mail of 40 MB in base64, and the JSON around it.
-const LARGEST_MAIL: usize = 56 * 1024 * 1024;
+pub(super) const LARGEST_MAIL: usize = 56 * 1024 * 1024;
 
 /// Larger requests are parsed on a thread of their own, because other requests would wait
 /// meanwhile.
@@ -54,7 +54,8 @@ impl Ses {
         self.identities.iter().any(|identity| identity.eq_ignore_ascii_case(address) || identity.eq_ignore_ascii_case(domain))
     }
 
-    async fn send(&self, body: Bytes, root: Option<&str>) -> Result<Value, Refusal> {
+    /// Sends what a body of the second API says.
+    pub(super) async fn send(&self, body: Bytes, root: Option<&str>) -> Result<Value, Refusal> {
         let letter = if body.len() < LARGE {
             letter::read(&body)?
         } else {

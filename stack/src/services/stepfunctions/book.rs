@@ -54,6 +54,8 @@ pub enum How {
     Failed(Box<str>, Box<str>),
     /// It timed out.
     TimedOut,
+    /// It was stopped, with this error and cause, which may be empty.
+    Stopped(Box<str>, Box<str>),
 }
 
 /// The result of opening an execution.
@@ -90,6 +92,7 @@ impl How {
             Self::Succeeded(_) => "SUCCEEDED",
             Self::Failed(..) => "FAILED",
             Self::TimedOut => "TIMED_OUT",
+            Self::Stopped(..) => "ABORTED",
         }
     }
 }
@@ -127,6 +130,7 @@ impl Book {
             Outcome::Succeeded(output) => How::Succeeded(output.to_string().into()),
             Outcome::Failed(failure) => How::Failed((*failure.error).into(), (*failure.cause).into()),
             Outcome::TimedOut => How::TimedOut,
+            Outcome::Stopped(why) => How::Stopped((*why.error).into(), (*why.cause).into()),
         };
         let tries = history.tries().values().sum();
         let closed = Closed { at: SystemTime::now(), how, tries, history: packed(&written(history, started)) };

@@ -42,6 +42,7 @@ fn what(what: &What) -> (String, Option<(String, Value)>) {
         What::Succeeded(output) => named("ExecutionSucceeded", with(json!({}), "output", output)),
         What::Failed(failure) => named("ExecutionFailed", told(failure)),
         What::TimedOut => named("ExecutionTimedOut", json!({})),
+        What::Stopped(why) => named("ExecutionAborted", told(why)),
         What::Entered(kind, name, input) => {
             let details = with(json!({"name": &**name}), "input", input);
             (format!("{}StateEntered", word(*kind)), Some(("stateEnteredEventDetails".to_owned(), details)))

@@ -8,20 +8,22 @@ mod requests;
 mod shown;
 mod tasks;
 mod trace;
+mod under;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use states::{Definition, Execution, History, LARGEST_PAYLOAD, Outcome, run};
+use states::{Definition, Execution, Failure, History, LARGEST_PAYLOAD};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use self::book::{Book, Opened};
 use self::requests::{Asked, Refusal, answered, description, is_name, named, summary, token};
-use self::tasks::{Doing, Reach};
+use self::tasks::Reach;
+use self::under::{Stop, Under};
 use super::described::{Described, Protocol};
 use super::shows::Shows;
 use super::sns::Sns;
@@ -47,9 +49,6 @@ pub const DESCRIBED: Described = Described {
     operations: &["StartExecution", "StartSyncExecution"],
 };
 
-/// The longest express execution. Source: Step Functions, service quotas.
-const LONGEST_EXPRESS: Duration = Duration::from_secs(300);
-
 /// All machines.
 pub struct StepFunctions {
     machines: BTreeMap<String, Arc<Machine>>,
@@ -58,6 +57,8 @@ pub struct StepFunctions {
     compressed: Compressed,
     /// The running executions; they end with the service.
     running: Mutex<JoinSet<()>>,
+    /// How each is stopped, by its ARN.
+    stops: Arc<Mutex<HashMap<String, oneshot::Sender<Stop>>>>,
 }
 
 struct Machine {
@@ -106,7 +107,14 @@ impl StepFunctions {
             (name.clone(), Arc::new(Machine { name, kind, definition, book: Book::default() }))
         };
         let machines = machines.iter().map(machine).collect();
-        Arc::new(Self { machines, reach: Arc::new(Reach { invoke, sqs, sns }), sightings, compressed, running: Mutex::default() })
+        Arc::new(Self {
+            machines,
+            reach: Arc::new(Reach { invoke, sqs, sns }),
+            sightings,
+            compressed,
+            running: Mutex::default(),
+            stops: Arc::default(),
+        })
     }
 
     /// The machines' names.
@@ -219,12 +227,32 @@ impl StepFunctions {
         );
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
+        let ((stop, stopped), stops, arn) = (oneshot::channel(), Arc::clone(&self.stops), under.execution.id.clone());
+        stops.lock().unwrap_or_else(PoisonError::into_inner).insert(arn.clone(), stop);
         running.spawn(async move {
-            under.go(&reach, &sightings).await;
+            under.go(&reach, &sightings, stopped).await;
+            stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&arn);
             // The caller may be gone.
             let _ = sender.send(());
         });
         ended
+    }
+
+    /// `StopExecution`; one that has ended stays as it is.
+    async fn stop(&self, asked: &Asked) -> Result<Value, Refusal> {
+        let why = Failure::new(asked.text("error")?.unwrap_or_default(), asked.text("cause")?.unwrap_or_default());
+        let (machine, name, _) = self.execution(asked)?;
+        machine.only(MachineKind::Standard)?;
+        let stop = self.stops.lock().unwrap_or_else(PoisonError::into_inner).remove(asked.needed("executionArn")?);
+        if let Some(stop) = stop {
+            let (done, ended) = oneshot::channel();
+            // It may have ended meanwhile.
+            if stop.send(Stop { why, done }).is_ok() {
+                let _ = ended.await;
+            }
+        }
+        let ended = machine.book.find(name).and_then(|shown| shown.ended).map_or_else(SystemTime::now, |(at, _)| at);
+        Ok(json!({"stopDate": events::epoch_seconds(ended)}))
     }
 
     fn list(&self, asked: &Asked) -> Result<Value, Refusal> {
@@ -283,51 +311,6 @@ enum Begun {
     Before(String, SystemTime),
 }
 
-/// An execution under way.
-struct Under {
-    machine: Arc<Machine>,
-    definition: Arc<Definition>,
-    at: usize,
-    /// Its name in the book.
-    known_as: String,
-    history: Arc<History>,
-    started: SystemTime,
-    root: String,
-    execution: Execution,
-}
-
-impl Under {
-    async fn go(self, reach: &Reach, sightings: &Sightings) {
-        let Self { machine, definition, at, known_as, history, started, root, execution } = self;
-        let doing = Doing { reach, root: &root };
-        let running = run(&definition, &execution, &doing, &history);
-        let outcome = match machine.kind {
-            MachineKind::Standard => running.await,
-            MachineKind::Express => tokio::time::timeout(LONGEST_EXPRESS, running).await.unwrap_or(Outcome::TimedOut),
-        };
-        machine.book.close(at, &outcome, &history, started);
-        let (status, error) = match &outcome {
-            Outcome::Succeeded(_) => ("SUCCEEDED", None),
-            Outcome::Failed(failure) => ("FAILED", Some(failure.error.to_string())),
-            Outcome::TimedOut => ("TIMED_OUT", Some(states::TIMEOUT.to_owned())),
-        };
-        sightings.effect(
-            || Place::Machine(machine.name.clone()),
-            |place, _| {
-                let fields = [("status".to_owned(), json!(status)), ("error".to_owned(), json!(error))];
-                Effect { root: Some(root), fields: fields.into_iter().collect(), ..Effect::new(place, &execution.name, Change::Changed) }
-            },
-        );
-        sightings.tell(Seen::ExecutionEnded {
-            machine: machine.name.clone(),
-            name: known_as,
-            status: status.to_owned(),
-            error,
-            tries: history.tries().into_iter().map(|(state, tries)| (state.to_string(), tries)).collect(),
-        });
-    }
-}
-
 impl Receives for StepFunctions {
     fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
         let asked = json!({"stateMachineArn": machine_arn(to.name()), "input": delivery.body});
@@ -355,6 +338,7 @@ impl Service for StepFunctions {
             (Err(refusal), _) => Err(refusal),
             (Ok(asked), "StartExecution") => self.start(&asked, call.root.as_deref()),
             (Ok(asked), "StartSyncExecution") => self.start_and_wait(&asked, call.root.as_deref()).await,
+            (Ok(asked), "StopExecution") => self.stop(&asked).await,
             (Ok(asked), "DescribeExecution") => self.execution(&asked).map(|(machine, _, shown)| description(&machine.name, &shown)),
             (Ok(asked), "ListExecutions") => self.list(&asked),
             (Ok(asked), "GetExecutionHistory") => self.history(&asked),

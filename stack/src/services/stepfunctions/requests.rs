@@ -155,6 +155,10 @@ pub(super) fn description(machine: &str, shown: &Shown) -> Value {
                 out.insert("error".to_owned(), json!(error));
                 out.insert("cause".to_owned(), json!(cause));
             }
+            Some((_, How::Stopped(error, cause))) => {
+                let given = [("error", error), ("cause", cause)].into_iter().filter(|(_, text)| !text.is_empty());
+                out.extend(given.map(|(key, text)| (key.to_owned(), json!(text))));
+            }
             Some((_, How::TimedOut)) | None => {}
         }
     }

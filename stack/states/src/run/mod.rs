@@ -68,6 +68,8 @@ pub enum Outcome {
     Failed(Failure),
     /// It exceeded the definition's `TimeoutSeconds`.
     TimedOut,
+    /// It was stopped from outside, with an error and a cause that may be empty.
+    Stopped(Failure),
 }
 
 /// Runs an execution to its end. Events are written to `history` as they happen.

@@ -70,6 +70,8 @@ pub struct RuleTarget {
     pub given: Given,
     /// `DeadLetterConfig.Arn`: a queue's name.
     pub dead_letters: Option<String>,
+    /// `SqsParameters.MessageGroupId`.
+    pub group: Option<String>,
     /// `RetryPolicy.MaximumRetryAttempts`, 0 to 185; `None` is 185.
     pub retries: Option<u32>,
     /// `RetryPolicy.MaximumEventAgeInSeconds`; `None` is 24 h.

@@ -22,7 +22,7 @@ pub use data_streams::DataStream;
 pub use events::{Bus, Given, Rule, RuleTarget, Schedule, Trigger};
 pub use functions::{Asynchronous, Code, Function, Layer, LogFormat, Managed, Runtime, Url};
 pub use mappings::{Beginning, Mapping, RecordLimits, Source};
-pub use others::{EncryptionKey, Machine, MachineKind, Parameter, Secret, UserPool};
+pub use others::{EncryptionKey, Machine, MachineKind, Parameter, PoolEvent, Secret, UserPool};
 pub use queues::{Fifo, Queue, Redrive};
 pub use tables::{Attribute, AttributeType, Index, Key, Table, View};
 pub use target::Target;

@@ -1,5 +1,7 @@
 //! State machines, user pools, parameters, secrets and keys.
 
+use std::collections::BTreeMap;
+
 use states::Definition;
 
 /// A state machine.
@@ -30,8 +32,23 @@ pub enum MachineKind {
 pub struct UserPool {
     /// `UserPoolName`.
     pub name: String,
-    /// The name of the function that the pool invokes after an authentication.
-    pub post_authentication: Option<String>,
+    /// The names of the functions that the pool invokes.
+    pub triggers: BTreeMap<PoolEvent, String>,
+}
+
+/// What a user pool invokes a function for, of `LambdaConfig`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PoolEvent {
+    /// `PreAuthentication`.
+    PreAuthentication,
+    /// `PostAuthentication`.
+    PostAuthentication,
+    /// `PreTokenGeneration`, or `PreTokenGenerationConfig` with `V1_0`.
+    PreTokenGeneration,
+    /// `PreTokenGenerationConfig` with `V2_0`.
+    PreTokenGenerationV2,
+    /// `UserMigration`.
+    UserMigration,
 }
 
 /// A parameter of Systems Manager.

@@ -205,7 +205,7 @@ pub(crate) fn prune(blueprint: &mut Blueprint, apis: &mut [Api], known: &Known<'
     }
     blueprint.rules.retain(|rule| !rule.targets.is_empty());
     for pool in &mut blueprint.pools {
-        pool.post_authentication = pool.post_authentication.take().filter(|name| served.contains(name));
+        pool.triggers.retain(|_, function| served.contains(function));
     }
     for function in &mut blueprint.functions {
         let destinations = &mut function.asynchronous;

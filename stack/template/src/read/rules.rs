@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::physical::Kind;
 use super::section::Section;
-use crate::blueprint::{Bus, Given, Rule, RuleTarget, Schedule, Trigger};
+use crate::blueprint::{Bus, Given, Rule, RuleTarget, Schedule, Target, Trigger};
 
 /// The kinds of targets that are served. A rule may send to other services at AWS.
 const TARGETS: [Kind; 6] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::Bus, Kind::DataStream, Kind::Machine];
@@ -67,8 +67,8 @@ fn read_target(target: &Section<'_>) -> Option<RuleTarget> {
         &["Arn", "Input", "InputPath", "InputTransformer", "DeadLetterConfig", "RetryPolicy", "SqsParameters", "KinesisParameters"],
         &["Id", "RoleArn"],
     );
-    for key in ["SqsParameters", "KinesisParameters"].into_iter().filter(|key| target.has(key)) {
-        target.notice(key, "groups and partition keys of a target are not served here");
+    if target.has("KinesisParameters") {
+        target.notice("KinesisParameters", "partition keys of a target are not served here");
     }
     let transformer = target.within("InputTransformer");
     transformer.only(&["InputPathsMap", "InputTemplate"], &[]);
@@ -96,7 +96,15 @@ fn sent(target: &Section<'_>, given: Given) -> Option<RuleTarget> {
     let retries = retry.number("MaximumRetryAttempts", 0..=185);
     let oldest = retry.seconds("MaximumEventAgeInSeconds", 60..=86_400);
     let dead_letters = target.within("DeadLetterConfig").resource(Kind::Queue, "Arn");
-    Some(RuleTarget { to: target.target("Arn", &TARGETS)?, given, dead_letters, retries, oldest })
+    let group = target.within("SqsParameters");
+    group.only(&["MessageGroupId"], &[]);
+    let group = group.text("MessageGroupId");
+    let to = target.target("Arn", &TARGETS)?;
+    if matches!(&to, Target::Queue(name) if name.ends_with(".fifo")) && group.is_none() {
+        // Source: EventBridge API reference, SqsParameters: a queue that is first in, first out needs one.
+        target.notice("SqsParameters", "the queue is first in, first out and the target has no `MessageGroupId`: nothing is delivered");
+    }
+    Some(RuleTarget { to, given, dead_letters, group, retries, oldest })
 }
 
 /// Reads a schedule of EventBridge Scheduler.
@@ -116,7 +124,7 @@ pub(crate) fn scheduled(schedule_of: &Section<'_>, name: String) -> Option<Rule>
     let text = schedule_of.needed("ScheduleExpression");
     let trigger = Trigger::Schedule(schedule(schedule_of, "ScheduleExpression", &text)?);
     let target = schedule_of.within("Target");
-    target.only(&["Arn", "Input", "RetryPolicy", "DeadLetterConfig"], &["RoleArn"]);
+    target.only(&["Arn", "Input", "RetryPolicy", "DeadLetterConfig", "SqsParameters"], &["RoleArn"]);
     // Source: EventBridge Scheduler user guide, "Managing targets": without `Input` the target gets
     // an event of its own form.
     let given = target.text("Input").map_or(Given::Event, Given::Text);

@@ -17,11 +17,13 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
 use stack::invoke::LateInvoke;
+use stack::services::elsewhere::Addresses;
 use stack::services::iot::secured::Secured;
 use stack::services::{Doors, Services, Settings, start};
 use template::blueprint::{Blueprint, Table, UserPool};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+mod elsewhere;
 mod secured;
 mod seed;
 
@@ -37,18 +39,18 @@ struct Stage {
 
 impl Stage {
     async fn up() -> Self {
-        Self::up_with(None).await
+        Self::up_at(Addresses::default(), None).await
     }
 
-    async fn up_with(secured: Option<Secured>) -> Self {
+    async fn up_at(elsewhere: Addresses, secured: Option<Secured>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
         let table = Table::keyed("UserMappingTable", "deviceId");
-        let pool = UserPool { name: "thermostat".into(), post_authentication: None };
+        let pool = UserPool { name: "thermostat".into(), triggers: [].into() };
         let services = start(Settings {
             seed: seed(),
-            doors: Doors::open(false).await.unwrap(),
+            doors: Doors::open(false).await.unwrap().with(elsewhere),
             folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![table], pools: vec![pool], policy_stores: vec![STORE.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
+use stack::services::elsewhere::Addresses;
 use stack::services::iot::authority::{Authority, Identity, Validity};
 use stack::services::iot::registry::{Policy, Registry};
 use stack::services::iot::secured::{HOST, Secured};
@@ -25,7 +26,7 @@ struct Guarded {
 impl Guarded {
     async fn up() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::up_with(Some(Secured::with_things(&[], folder.path()).unwrap())).await;
+        let stage = Stage::up_at(Addresses::default(), Some(Secured::with_things(&[], folder.path()).unwrap())).await;
         // As another process does it.
         let (authority, registry) = (Authority::read(folder.path()).unwrap(), Registry::within(folder.path()));
         Self { stage, authority, registry, _folder: folder }

@@ -8,7 +8,7 @@ use template::blueprint::{Blueprint, Bus, Given, Machine, MachineKind, Queue, Ru
 use super::stage::{Functions, Stage};
 
 fn to(to: Target) -> RuleTarget {
-    RuleTarget { to, given: Given::Event, dead_letters: None, retries: None, oldest: None }
+    RuleTarget { to, given: Given::Event, dead_letters: None, group: None, retries: None, oldest: None }
 }
 
 fn rule(name: &str, bus: &str, pattern: Value, targets: Vec<RuleTarget>) -> Rule {

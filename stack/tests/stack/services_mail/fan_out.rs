@@ -118,7 +118,8 @@ async fn a_bucket_tells_each_receiver_what_it_wants_to_know() {
         to_event_bridge: true,
         versioned: false,
     };
-    let to_queue = RuleTarget { to: Target::Queue("bus".into()), given: Given::Event, dead_letters: None, retries: None, oldest: None };
+    let to_queue =
+        RuleTarget { to: Target::Queue("bus".into()), given: Given::Event, dead_letters: None, group: None, retries: None, oldest: None };
     let pattern = json!({"source": ["aws.s3"], "detail": {"bucket": {"name": ["box"]}, "object": {"key": [{"prefix": "in/"}]}}});
     let blueprint = Blueprint {
         queues: vec![Queue::named("copies"), Queue::named("bus")],

@@ -137,3 +137,27 @@ async fn the_history_has_the_events_of_each_state_and_the_function_s_own_error()
     let rows = stage.send("GET", "/brownout/rows?service=states&thing=standard%2Fone", &[], "").await.json();
     assert_eq!(rows["total"].as_u64(), Some(events.len() as u64), "the page shows the history");
 }
+
+#[tokio::test]
+async fn a_standard_execution_is_stopped_where_it_is_and_one_that_has_ended_stays() {
+    let stage = stage().await;
+    let started = stage.states("StartExecution", asked("standard", &json!({"list": [1], "rest": 3_000_000, "name": "x"}))).await.json();
+    let arn = started["executionArn"].as_str().unwrap();
+    let describe = || async { stage.states("DescribeExecution", json!({"executionArn": arn})).await.json() };
+    assert_eq!(describe().await["status"], "RUNNING");
+    let stop = || json!({"executionArn": arn, "error": "Cancelled", "cause": "by the user"});
+    let stopped = stage.states("StopExecution", stop()).await;
+    let (status, at) = (stopped.status, stopped.json()["stopDate"].clone());
+    let described = describe().await;
+    assert_eq!((status, &described["status"], &described["stopDate"]), (200, &json!("ABORTED"), &at), "{described}");
+    assert_eq!((&described["error"], &described["cause"]), (&json!("Cancelled"), &json!("by the user")));
+    let history = stage.states("GetExecutionHistory", json!({"executionArn": arn, "reverseOrder": true})).await.json();
+    let last = &history["events"][0];
+    assert_eq!(last["type"], "ExecutionAborted", "{last}");
+    assert_eq!(last["executionAbortedEventDetails"], json!({"error": "Cancelled", "cause": "by the user"}));
+    assert_eq!(stage.states("StopExecution", stop()).await.json()["stopDate"], at);
+    let missing = json!({"executionArn": execution_arn("standard", "none")});
+    assert_eq!(stage.states("StopExecution", missing).await.json()["__type"], "ExecutionDoesNotExist");
+    let aborted = json!({"stateMachineArn": machine_arn("standard"), "statusFilter": "ABORTED"});
+    assert_eq!(stage.states("ListExecutions", aborted).await.json()["executions"].as_array().unwrap().len(), 1);
+}

@@ -114,7 +114,7 @@ impl Account {
             folder: run.path().to_owned(),
             blueprint: Blueprint {
                 tables: vec![table],
-                pools: vec![UserPool { name: POOL.to_owned(), post_authentication: None }],
+                pools: vec![UserPool { name: POOL.to_owned(), triggers: BTreeMap::new() }],
                 ..Blueprint::default()
             },
             invoke: stack::invoke::LateInvoke::default(),
