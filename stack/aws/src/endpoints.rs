@@ -10,30 +10,41 @@ use aws_types::service_config::ServiceConfigKey;
 pub struct Service {
     /// Its id in the SDKs, from which the name of the variable is made.
     pub id: &'static str,
-    /// The first part of its host; also the name that requests are signed for.
+    /// The first part of its host.
     pub prefix: &'static str,
+    /// The name that requests are signed for.
+    pub signed_as: &'static str,
 }
 
 impl Service {
     /// The management of REST APIs.
-    pub const API_GATEWAY: Self = Self { id: "API Gateway", prefix: "apigateway" };
+    pub const API_GATEWAY: Self = Self::new("API Gateway", "apigateway");
     /// The management of HTTP APIs.
-    pub const API_GATEWAY_V2: Self = Self { id: "ApiGatewayV2", prefix: "apigateway" };
+    pub const API_GATEWAY_V2: Self = Self::new("ApiGatewayV2", "apigateway");
     /// The APIs themselves: the service that SDKs call `ApiGatewayManagementApi` has their addresses.
-    pub const EXECUTE_API: Self = Self { id: "ApiGatewayManagementApi", prefix: "execute-api" };
+    pub const EXECUTE_API: Self = Self::new("ApiGatewayManagementApi", "execute-api");
     /// Cognito's user pools.
-    pub const COGNITO: Self = Self { id: "Cognito Identity Provider", prefix: "cognito-idp" };
+    pub const COGNITO: Self = Self::new("Cognito Identity Provider", "cognito-idp");
+    /// The shadows of devices.
+    pub const IOT_DATA: Self = Self { signed_as: "iotdata", ..Self::new("IoT Data Plane", "data-ats.iot") };
     /// AWS IoT, apart from its devices.
-    pub const IOT: Self = Self { id: "IoT", prefix: "iot" };
+    pub const IOT: Self = Self::new("IoT", "iot");
     /// Tables.
-    pub const DYNAMODB: Self = Self { id: "DynamoDB", prefix: "dynamodb" };
+    pub const DYNAMODB: Self = Self::new("DynamoDB", "dynamodb");
     /// Alarms.
-    pub const CLOUDWATCH: Self = Self { id: "CloudWatch", prefix: "monitoring" };
+    pub const CLOUDWATCH: Self = Self::new("CloudWatch", "monitoring");
+
+    /// One that requests are signed for by the first part of its host.
+    const fn new(id: &'static str, prefix: &'static str) -> Self {
+        Self { id, prefix, signed_as: prefix }
+    }
 
     /// The URL for calls in a Region of a partition that an ARN names.
     pub(crate) fn url_in(self, config: &SdkConfig, region: &str, partition: &str) -> String {
         let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        self.replacement(config).unwrap_or_else(|| format!("https://{}.{region}.{suffix}", self.prefix))
+        // Source: the SDKs' endpoint rules of AWS IoT Data Plane.
+        let prefix = if (self, region) == (Self::IOT_DATA, "cn-north-1") { "data.ats.iot" } else { self.prefix };
+        self.replacement(config).unwrap_or_else(|| format!("https://{prefix}.{region}.{suffix}"))
     }
 
     /// The URL that replaces its own, by the SDKs' rules: a setting in code, then the service's
@@ -150,6 +161,19 @@ mod tests {
             assert_eq!(found.url(Service::IOT), format!("https://iot.{region}.{suffix}"));
         }
         assert_eq!(Endpoints::new(&SdkConfig::builder().build()).await.unwrap_err(), EndpointError::NoRegion);
+    }
+
+    #[test]
+    fn shadows_are_reached_where_the_sdks_reach_them() {
+        let config = SdkConfig::builder().build();
+        for (region, partition, expected) in [
+            ("eu-central-1", "aws", "https://data-ats.iot.eu-central-1.amazonaws.com"),
+            ("cn-north-1", "aws-cn", "https://data.ats.iot.cn-north-1.amazonaws.com.cn"),
+            ("cn-northwest-1", "aws-cn", "https://data-ats.iot.cn-northwest-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(Service::IOT_DATA.url_in(&config, region, partition), expected);
+        }
+        assert_eq!((Service::IOT_DATA.signed_as, Service::IOT.signed_as), ("iotdata", "iot"));
     }
 
     #[tokio::test]

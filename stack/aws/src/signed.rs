@@ -105,7 +105,7 @@ impl Signed {
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig {
             region: Some(SigningRegion::from(aws_config::Region::new(self.region.clone()))),
-            name: Some(self.service.prefix.into()),
+            name: Some(self.service.signed_as.into()),
             ..SigV4OperationSigningConfig::default()
         });
         layer.freeze()

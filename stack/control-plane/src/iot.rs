@@ -58,6 +58,7 @@ impl ControlPlane {
             ("DELETE", ["things", name]) => self.iot.delete_thing(name),
             ("PUT", ["things", name, "principals"]) => self.iot.attach_thing(name, principal),
             ("DELETE", ["things", name, "principals"]) => self.iot.detach_thing(name, principal),
+            (method, ["things", name, "shadow"]) => self.iot.shadow(method, name, &wish),
             ("POST", ["certificates"]) => self.create_certificate(request, &wish),
             ("GET", ["certificates"]) => self.iot.list_certificates(request),
             ("GET", ["certificates", id]) => self.iot.certificate(id).map(|found| {
@@ -140,6 +141,25 @@ impl Iot {
         }
         self.things.remove(name);
         Ok(done())
+    }
+
+    /// The calls of a classic shadow. A shadow needs no thing in the registry, and outlives it. Source: AWS IoT data plane API Reference.
+    fn shadow(&mut self, method: &str, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let missing = || Answer::not_found(format!("No shadow exists with name: '{name}'"));
+        match method {
+            "GET" => self.shadows.get(name).map(|reported| Answer::ok(200, json!({"state": {"reported": reported}}))).ok_or_else(missing),
+            "DELETE" => self.shadows.remove(name).map(|_| Answer::ok(200, json!({"version": 1}))).ok_or_else(missing),
+            "POST" => {
+                let reported = wish.pointer("/state/reported").and_then(Value::as_object);
+                let reported = reported.ok_or_else(|| invalid("Missing required node: state"))?.clone();
+                let shadow = self.shadows.entry(name.to_owned()).or_insert_with(|| json!({}));
+                if let Value::Object(shadow) = shadow {
+                    shadow.extend(reported);
+                }
+                Ok(Answer::ok(200, wish.clone()))
+            }
+            _ => Err(Answer::refused(405, "MethodNotAllowedException", "the method is not allowed")),
+        }
     }
 
     fn attach_thing(&mut self, name: &str, principal: &str) -> Result<Answer, Answer> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 /// The registry.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Iot {
@@ -9,6 +11,8 @@ pub struct Iot {
     pub things: BTreeMap<String, Thing>,
     /// The certificates by id.
     pub certificates: BTreeMap<String, Certificate>,
+    /// What the classic shadows report, by the thing's name.
+    pub shadows: BTreeMap<String, Value>,
     /// The policies by name, each with its document.
     pub policies: BTreeMap<String, String>,
 }

@@ -48,12 +48,15 @@ pub const SEED_ACTIONS: &[&str] = &[
     "iot:DeleteCertificate",
     "iot:DeletePolicy",
     "iot:DeleteThing",
+    "iot:DeleteThingShadow",
     "iot:DescribeCertificate",
     "iot:DescribeThing",
     "iot:DetachPolicy",
     "iot:DetachThingPrincipal",
+    "iot:GetThingShadow",
     "iot:ListCertificates",
     "iot:UpdateCertificate",
+    "iot:UpdateThingShadow",
     "verifiedpermissions:CreatePolicy",
     "verifiedpermissions:CreatePolicyTemplate",
     "verifiedpermissions:DeletePolicy",
@@ -82,7 +85,18 @@ fn of_the_seed(scope: &SeedScope) -> Value {
         let certificates = vec![scope.home.beside("iot", "cert/*").to_string()];
         let policies = vec![scope.home.beside("iot", "policy/brownout-seed-*").to_string()];
         statements.extend([
-            allow("SeedThings", &["iot:CreateThing", "iot:DeleteThing", "iot:DescribeThing"], arns("iot", "thing", &scope.things)),
+            allow(
+                "SeedThings",
+                &[
+                    "iot:CreateThing",
+                    "iot:DeleteThing",
+                    "iot:DeleteThingShadow",
+                    "iot:DescribeThing",
+                    "iot:GetThingShadow",
+                    "iot:UpdateThingShadow",
+                ],
+                arns("iot", "thing", &scope.things),
+            ),
             allow("SeedThingPolicy", &["iot:CreatePolicy", "iot:DeletePolicy"], policies),
             allow(
                 "SeedCertificates",

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub(super) iot_policy: Option<Item>,
     /// The things that the stack does not have.
     pub(super) things: Vec<Item>,
+    /// The shadows of all things.
+    pub(super) shadows: Vec<Item>,
     /// The things that get a certificate.
     pub(super) certificates: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl Wanted {
                 self.things.push(Item::Thing { name: name.clone() });
             }
         }
+        self.shadows = task.things.iter().map(|thing| Item::Shadow { thing: thing.clone() }).collect();
         self.certificates.clone_from(&task.things);
         self.iot_policy = (!task.things.is_empty()).then(|| Item::IotPolicy { name: policy_name(id) });
     }

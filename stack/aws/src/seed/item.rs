@@ -75,6 +75,11 @@ pub enum Item {
         /// The name.
         name: String,
     },
+    /// The classic shadow of a thing.
+    Shadow {
+        /// The thing.
+        thing: String,
+    },
     /// The certificate of a thing. Its id is the service's.
     Certificate {
         /// The thing.
@@ -98,6 +103,7 @@ impl fmt::Display for Item {
             Self::Policy { store, name, .. } | Self::Link { store, name, .. } => write!(f, "policy `{name}` of policy store `{store}`"),
             Self::IotPolicy { name } => write!(f, "AWS IoT policy `{name}`"),
             Self::Thing { name } => write!(f, "thing `{name}`"),
+            Self::Shadow { thing } => write!(f, "shadow of thing `{thing}`"),
             Self::Certificate { thing, .. } => write!(f, "certificate of thing `{thing}`"),
         }
     }
@@ -119,7 +125,7 @@ pub(crate) fn mark(id: &str) -> String {
     format!("brownout seed {id}")
 }
 
-/// The attribute of rows and of things that holds the seed's id. The functions of all systems read
+/// The attribute of rows, of things and of what shadows report that holds the seed's id. The functions of all systems read
 /// attributes by their names, and ignore others.
 pub(crate) const ATTRIBUTE: &str = "brownout";
 

@@ -8,6 +8,7 @@ mod key;
 mod policies;
 mod rows;
 mod services;
+mod shadows;
 mod things;
 mod undo;
 mod users;
@@ -92,6 +93,7 @@ impl Seeding<'_> {
         }
         self.each(wanted.iot_policy).await?;
         self.each(wanted.things).await?;
+        self.each(wanted.shadows).await?;
         let create = |thing| async move { self.create(self.requested(thing)?).await.map(drop) };
         stream::iter(wanted.certificates).map(Ok).try_for_each_concurrent(self.services.at_once, create).await
     }
@@ -120,6 +122,7 @@ impl Seeding<'_> {
                 services.create_iot_policy(&item, name, &things::policy_document(partition, region, account)).await.map(|()| None)
             }
             Item::Thing { name } => services.create_thing(&item, name, id).await,
+            Item::Shadow { thing } => services.create_shadow(&item, thing, id).await.map(|()| None),
             Item::Certificate { thing, policy, request, .. } => self.certify(&item, thing, policy, request).await.map(Some),
         }?;
         self.journal.created(number, given.clone())?;
@@ -136,6 +139,7 @@ impl Seeding<'_> {
             Item::Policy { .. } | Item::Link { .. } => "policies",
             Item::IotPolicy { .. } => "AWS IoT policies",
             Item::Thing { .. } => "things",
+            Item::Shadow { .. } => "shadows",
             Item::Certificate { .. } => "certificates",
         };
         *self.created.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(kind).or_default() += 1;

@@ -16,6 +16,7 @@ pub struct Services {
     pub(super) cognito: aws_sdk_cognitoidentityprovider::Client,
     pub(super) policies: aws_sdk_verifiedpermissions::Client,
     pub(super) iot: Signed,
+    pub(super) shadows: Signed,
     pub(super) patience: Patience,
     pub(super) at_once: usize,
 }
@@ -36,6 +37,7 @@ impl Services {
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&once),
             policies: aws_sdk_verifiedpermissions::Client::new(&once),
             iot: signed(Service::IOT),
+            shadows: signed(Service::IOT_DATA),
             patience,
             at_once,
         }

@@ -32,10 +32,10 @@ pub struct Undoing {
     pub left: Vec<Left>,
 }
 
-/// Certificates go before their things and their policy, links before their templates.
+/// Certificates and shadows go before their things and their policy, links before their templates.
 fn turn(item: &Item) -> u8 {
     match item {
-        Item::Certificate { .. } => 0,
+        Item::Certificate { .. } | Item::Shadow { .. } => 0,
         Item::Thing { .. } | Item::IotPolicy { .. } | Item::Link { .. } => 1,
         Item::Policy { .. } | Item::PolicyTemplate { .. } => 2,
         Item::Row { .. } | Item::User { .. } => 3,
@@ -93,6 +93,7 @@ async fn delete(services: &Services, begun: &Begun, noted: &Noted) -> Result<Und
         }
         Item::IotPolicy { name } => services.delete_iot_policy(name).await,
         Item::Thing { name } => services.delete_thing(name, id, known).await,
+        Item::Shadow { thing } => services.delete_shadow(thing, id, created).await,
         Item::Certificate { thing, policy, public_key, .. } => {
             services.delete_certificate((thing, policy, public_key), known, begun.at).await
         }

@@ -56,7 +56,7 @@ async fn the_program_seeds_and_deletes_and_its_exit_code_says_whether_something_
     let (code, _, err) = carried_out(&undo, &endpoint).await;
     assert!(code == 2 && err.contains("holds no seed"), "{code} {err}");
     let (code, out, err) = carried_out(&task(&path), &endpoint).await;
-    assert!(code == 0 && out.contains("2 certificates, 1 things"), "{code} {out} {err}");
+    assert!(code == 0 && out.contains("2 certificates, 2 shadows, 1 things"), "{code} {out} {err}");
     let password = run_folder::SeedFolder::open(&path).unwrap().password;
     assert!(!out.contains(&password) && !err.contains(&password));
     let (code, _, err) = carried_out(&task(&path), &endpoint).await;

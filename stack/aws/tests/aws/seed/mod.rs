@@ -41,7 +41,7 @@ async fn a_seed_can_be_used_and_unseed_leaves_the_account_as_it_was() {
     let created = seed(&account.services(4), &account.task(&path)).await.unwrap();
     assert_eq!(
         told(&created),
-        "1 AWS IoT policies, 2 certificates, 1 groups, 3 policies, 1 policy templates, 2 rows, 1 things, 2 users",
+        "1 AWS IoT policies, 2 certificates, 1 groups, 3 policies, 1 policy templates, 2 rows, 2 shadows, 1 things, 2 users",
         "what the stack has is not created again"
     );
     let seeded = SeedFolder::open(&path).unwrap();
@@ -64,7 +64,7 @@ async fn a_seed_can_be_used_and_unseed_leaves_the_account_as_it_was() {
     let again = seed(&account.services(4), &account.task(&path)).await.unwrap_err();
     assert!(matches!(again, SeedError::Journal(JournalError::Used { .. })), "{again}");
     let done = unseeded(&account, &path, 4).await.unwrap();
-    assert_eq!((done.deleted, done.gone, done.left.len()), (13, 0, 0));
+    assert_eq!((done.deleted, done.gone, done.left.len()), (15, 0, 0));
     assert_eq!(account.state().await, before);
     assert!(matches!(SeedFolder::open(&path), Err(SeedFolderError::NotSeeded(_))));
     assert_eq!(modes(&path), [("journal.ndjson".to_owned(), 0o600)], "no secret is left");
@@ -148,15 +148,17 @@ async fn what_somebody_else_made_is_never_overwritten_and_never_deleted() {
     let account = Account::new().await;
     let somebodys = json!({"Item": {"id": {"S": "PI-2"}, "owner": {"S": "them"}}});
     type Made<'a> = (&'a str, &'a str, Value, &'a str);
-    let made: [Made<'_>; 3] = [
+    let made: [Made<'_>; 4] = [
         ("PutItem", "row {\"id\":{\"S\":\"PI-2\"}} of table `stack-AppointmentsTable-1X2Y`", somebodys, "PI-2"),
         ("AdminCreateUser", "user `john` of user pool", json!({"Username": "john"}), "john"),
-        ("", "thing `Thermostat-1:2`", Value::Null, "Thermostat-1:2"),
+        ("CreateThing", "thing `Thermostat-1:2`", Value::Null, "Thermostat-1:2"),
+        ("UpdateThingShadow", "shadow of thing `Thermostat1`", json!({"temperature": 70}), "Thermostat1"),
     ];
     for (operation, named, body, name) in made {
         match operation {
             "PutItem" => drop(account.dynamodb(operation, body).await),
             "AdminCreateUser" => drop(account.cognito(operation, body).await),
+            "UpdateThingShadow" => drop(account.plane.lock().unwrap().iot.shadows.insert(name.to_owned(), body)),
             _ => {
                 let thing = control_plane::Thing { id: "theirs".to_owned(), ..control_plane::Thing::default() };
                 account.plane.lock().unwrap().iot.things.insert(name.to_owned(), thing);
@@ -171,9 +173,31 @@ async fn what_somebody_else_made_is_never_overwritten_and_never_deleted() {
         match operation {
             "PutItem" => drop(account.dynamodb("DeleteItem", json!({"Key": {"id": {"S": name}}})).await),
             "AdminCreateUser" => drop(account.cognito("AdminDeleteUser", json!({"Username": name})).await),
+            "UpdateThingShadow" => drop(account.plane.lock().unwrap().iot.shadows.remove(name)),
             _ => drop(account.plane.lock().unwrap().iot.things.remove(name)),
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_load_wrote_to_a_shadow_goes_with_it_and_a_shadow_without_the_mark_stays() {
+    let (account, folder) = (Account::new().await, tempfile::tempdir().unwrap());
+    let before = account.state().await;
+    seed(&account.services(4), &account.task(folder.path())).await.unwrap();
+    let shadow = |name: &str| account.plane.lock().unwrap().iot.shadows.get(name).cloned();
+    {
+        let mut plane = account.plane.lock().unwrap();
+        // A device reports beside the mark; somebody made the other shadow anew.
+        plane.iot.shadows.get_mut("Thermostat-1:2").unwrap()["temperature"] = json!(71);
+        plane.iot.shadows.insert("Thermostat1".to_owned(), json!({"temperature": 70}));
+    }
+    let undoing = unseeded(&account, folder.path(), 4).await.unwrap();
+    let left: Vec<_> = undoing.left.iter().map(|left| format!("{}: {}", left.item, left.why)).collect();
+    assert_eq!(left, ["shadow of thing `Thermostat1`: somebody removed `brownout` from what it reports"]);
+    assert_eq!((shadow("Thermostat-1:2"), shadow("Thermostat1")), (None, Some(json!({"temperature": 70}))));
+    account.plane.lock().unwrap().iot.shadows.clear();
+    assert_eq!(unseeded(&account, folder.path(), 4).await.unwrap().left, []);
+    assert_eq!(account.state().await, before);
 }
 
 #[tokio::test]
