@@ -10,6 +10,8 @@ mod explore;
 mod init;
 mod layer_build;
 mod load_alone;
+mod load_tls;
+mod load_workers;
 mod own_stack;
 mod terminal;
 mod verdicts;
