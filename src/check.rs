@@ -5,7 +5,7 @@ use std::path::Path;
 
 use engine::check::power;
 use engine::file::{self, Wrong, line_and_column};
-use engine::{Plan, shipped};
+use engine::{Beside, Plan, shipped};
 
 use crate::check_template;
 use crate::cli::{Check, Target};
@@ -43,7 +43,7 @@ pub fn check(arguments: &Check) -> Result<u8, Box<dyn Error>> {
 
 fn experiment(wanted: &str, target: Target) -> u8 {
     let is_load = shipped::find(wanted).is_ok_and(|(_, text)| file::is_of_load(&text));
-    match if is_load { read_load(wanted) } else { read(wanted) } {
+    match if is_load { read_load(wanted, 1) } else { read(wanted) } {
         Ok(plan) => {
             page!("{wanted}: ok: {}\n", plan.question);
             power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
@@ -85,15 +85,16 @@ pub fn read(wanted: &str) -> Result<Plan, String> {
     read_by(engine::check_in, wanted)
 }
 
-/// The same for load alone.
+/// The same for load alone that so many workers share.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_load(wanted: &str) -> Result<Plan, String> {
-    read_by(engine::check_load_in, wanted)
+pub fn read_load(wanted: &str, workers: u64) -> Result<Plan, String> {
+    let beside = Beside { workers, ..Beside::default() };
+    read_by(|folder, name, text| engine::check_load_with(folder, name, text, beside), wanted)
 }
 
-fn read_by(check_in: fn(&Path, &str, &str) -> Result<Plan, Vec<Wrong>>, wanted: &str) -> Result<Plan, String> {
+fn read_by(check_in: impl Fn(&Path, &str, &str) -> Result<Plan, Vec<Wrong>>, wanted: &str) -> Result<Plan, String> {
     let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", protocol::chain(&error)))?;
     let folder = Path::new(wanted).parent().filter(|_| Path::new(wanted).is_file()).unwrap_or(Path::new("."));
     check_in(folder, &name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))

@@ -8,6 +8,7 @@ mod load;
 mod options;
 mod up;
 mod values;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub use load::{Load, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
 use values::{seed, utf8};
+pub use workers::Workers;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
@@ -87,15 +89,15 @@ pub enum Command {
     Seed(Seed),
     /// Delete exactly what `seed` created
     Unseed(Unseed),
-    /// Export an experiment with `[aws]` for AWS's own tools, or as a workflow for CI
+    /// Export an experiment with `[aws]` for AWS's own tools, as a workflow for CI, or a load for the engine of its workers
     Export(Export),
     /// Propose an experiment for your own template: journeys, rules, a first fault
     Init(Init),
     /// Start the local stack, print its addresses, run until Ctrl-C
     Up(Up),
-    /// Write the report of a finished run again
+    /// Write the report of a finished run again, or judge what all workers of a load measured
     Report {
-        /// The run's folder
+        /// The folder of the run, or of all workers
         run: PathBuf,
     },
     /// Compare two finished runs: no regression, a regression, or too little to tell; keep a history of runs
@@ -311,6 +313,9 @@ pub struct Export {
     /// Time between two experiments of a game day, in whole minutes [default: 5m]
     #[arg(long, value_name = "TIME")]
     pub wait: Option<Time>,
+    /// How many workers share a load, 2 to 1000; for `slurm`, `batch` and `kubernetes`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    pub workers: Option<u64>,
     /// Name of a game day [default: game-day]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

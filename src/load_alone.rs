@@ -3,29 +3,34 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use engine::Plan;
 use engine::check::power;
 use engine::run::{Done, RunError, Setting};
 use engine::targets::bare::Bare;
+use engine::{Asked, Beside, Plan};
 use faults::time::Time;
-use load::Endpoint;
-use reports::load_table;
+use load::{Endpoint, Part};
+use reports::{Report, load_table};
 use run_folder::{FolderError, RunFolder};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use tokio::runtime::Runtime;
 
 use crate::cli::{Load, ToUrl};
 use crate::progress::Progress;
 use crate::run::{new_folder, report_of, shown};
 use crate::signals::Signals;
-use crate::{as_toml, check, up};
+use crate::workers::{self, Role};
+use crate::{as_toml, check, local_workers, up};
 
-/// Sends, judges, and writes the report; the exit code is the verdict's.
+/// Sends, judges, and writes the report; the exit code is the verdict's. One of several workers sends its part, and does not judge.
 ///
 /// # Errors
 /// If nothing could be sent.
 pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
-    let mut plan = match plan(arguments) {
+    let role = workers::role(&arguments.workers, |name| std::env::var(name).ok())?;
+    let mut plan = match plan(arguments, role.workers()) {
         Ok(plan) => plan,
         Err(complaints) => {
             eprint!("{complaints}");
@@ -35,52 +40,96 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
     if let Some(seed) = arguments.seed {
         plan.seed = seed;
     }
-    let (runtime, signals) = Signals::begin()?;
-    let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
-    eprintln!("{}\n", plan.question);
-    power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
-    let mut progress = Progress::alone(plan.timeline.end());
-    let setting =
-        Setting { folder: folder.path().to_owned(), run: up::new_marker(), command: command_line(arguments), signals: Box::new(signals) };
-    let done = runtime.block_on(engine::run::run(&plan, &mut Bare, setting, &mut progress));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    match done {
-        Ok(done) => finish(arguments, &done, &folder),
-        Err(RunError::Asked(asked)) => {
-            eprintln!("stopped as asked before the first request");
-            Ok(asked.exit_code())
-        }
-        Err(RunError::Folder(cause)) => Err(FolderError::Unwritable { path: folder.path().to_owned(), cause }.into()),
-        Err(error) => Err(error.into()),
+    workers::in_time(arguments.workers.start_at, SystemTime::now())?;
+    plan.load.means.start_at = arguments.workers.start_at;
+    match role {
+        Role::Alone => alone(arguments, &plan),
+        Role::Worker(part) => worker(arguments, plan, part),
+        Role::Local(count) => local_workers::run(arguments, &plan, count),
     }
 }
 
-fn finish(arguments: &Load, done: &Done, folder: &RunFolder) -> Result<u8, Box<dyn Error>> {
-    let report = report_of(done, folder)?;
-    if arguments.json {
-        print!("{}", std::fs::read_to_string(folder.path().join("result.json"))?);
-    } else {
-        print!("{}", load_table::write(&report));
-        page!("\n{}: {}\n", report.verdict.name(), report.sentence);
-        report.reasons.iter().skip(1).for_each(|reason| page!("- {reason}\n"));
-        println!("report: {}", shown(&folder.path().join("report.html")));
-    }
+fn alone(arguments: &Load, plan: &Plan) -> Result<u8, Box<dyn Error>> {
+    let (runtime, signals) = Signals::begin()?;
+    let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
+    eprintln!("{}\n", plan.question);
+    power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
+    let sent = send(arguments, plan, &folder, &runtime, signals)?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let done = match sent {
+        Ok(done) => done,
+        Err(asked) => return Ok(asked.exit_code()),
+    };
+    let report = report_of(&done, &folder)?;
+    show(&report, folder.path(), arguments.json)?;
     if done.asked.is_some() {
         eprintln!("stopped as asked: what was under way was given up");
     }
     Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
 }
 
+fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Error>> {
+    if arguments.workers.end_with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
+    let out = arguments.out.as_ref().ok_or("a worker needs `--out`, the folder of all workers")?;
+    plan.load.means.part = part;
+    let (runtime, signals) = Signals::begin()?;
+    let (folder, worker) = workers::begin(out, arguments.force, &plan, part)?;
+    let sent = send(arguments, &plan, &folder, &runtime, signals)?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    sent.map_or_else(|asked| Ok(asked.exit_code()), |done| workers::end(worker, &done, &plan, &folder))
+}
+
+/// Sends what the plan says.
+fn send(
+    arguments: &Load,
+    plan: &Plan,
+    folder: &RunFolder,
+    runtime: &Runtime,
+    signals: Signals,
+) -> Result<Result<Done, Asked>, Box<dyn Error>> {
+    let mut progress = Progress::alone(plan.timeline.end());
+    let setting =
+        Setting { folder: folder.path().to_owned(), run: up::new_marker(), command: command_line(arguments), signals: Box::new(signals) };
+    match runtime.block_on(engine::run::run(plan, &mut Bare, setting, &mut progress)) {
+        Ok(done) => Ok(Ok(done)),
+        Err(RunError::Asked(asked)) => {
+            eprintln!("stopped as asked before the first request");
+            Ok(Err(asked))
+        }
+        Err(RunError::Folder(cause)) => Err(FolderError::Unwritable { path: folder.path().to_owned(), cause }.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Prints a report whose files are in `folder`.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn show(report: &Report, folder: &Path, json: bool) -> Result<(), Box<dyn Error>> {
+    if json {
+        print!("{}", std::fs::read_to_string(folder.join("result.json"))?);
+        return Ok(());
+    }
+    print!("{}", load_table::write(report));
+    page!("\n{}: {}\n", report.verdict.name(), report.sentence);
+    report.reasons.iter().skip(1).for_each(|reason| page!("- {reason}\n"));
+    report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    println!("report: {}", shown(&folder.join("report.html")));
+    Ok(())
+}
+
 /// The checked plan of a file or of a URL.
-fn plan(arguments: &Load) -> Result<Plan, String> {
+fn plan(arguments: &Load, workers: u64) -> Result<Plan, String> {
     let target = arguments.target.as_str();
     if target.starts_with("http://") || target.starts_with("https://") {
-        return to_url(target, &arguments.to_url);
+        return to_url(target, &arguments.to_url, workers);
     }
     if let Some(flag) = given(&arguments.to_url).first() {
         return Err(format!("error: `--{flag}` is for a URL; `{target}` is a file, and says it itself\n"));
     }
-    check::read_load(target)
+    check::read_load(target, workers)
 }
 
 /// The flags of a URL that were given.
@@ -93,6 +142,9 @@ fn given(to: &ToUrl) -> Vec<&'static str> {
         ("header", !to.headers.is_empty()),
         ("body", to.body.is_some()),
         ("status", !to.statuses.is_empty()),
+        ("ca", to.ca.is_some()),
+        ("cert", to.cert.is_some()),
+        ("key", to.key.is_some()),
         ("arrivals", to.arrivals.is_some()),
         ("p50", to.p50.is_some()),
         ("p90", to.p90.is_some()),
@@ -102,11 +154,12 @@ fn given(to: &ToUrl) -> Vec<&'static str> {
     flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
 }
 
-fn to_url(url: &str, to: &ToUrl) -> Result<Plan, String> {
+fn to_url(url: &str, to: &ToUrl, workers: u64) -> Result<Plan, String> {
     let endpoint: Endpoint = url.parse().map_err(|what| format!("error: {what}\n"))?;
     let text = as_file(url, &endpoint, to)?;
     // Its text is made here, so a position in it would help no reader.
-    engine::check_load_with(&file_name(&endpoint.host), &text, &to.headers)
+    let beside = Beside { headers: &to.headers, workers };
+    engine::check_load_with(Path::new("."), &file_name(&endpoint.host), &text, beside)
         .map_err(|wrong| wrong.iter().map(|wrong| format!("error: {}\n", wrong.what)).collect())
 }
 
@@ -123,6 +176,11 @@ fn as_file(url: &str, endpoint: &Endpoint, to: &ToUrl) -> Result<String, String>
     let mut text = format!("[phases]\nwarm-up = \"{}\"\nmeasured = \"{}\"\n", or(to.warm_up, 3), or(to.length, 30));
     if let Some(arrivals) = to.arrivals {
         let _ = write!(text, "\n[load]\narrivals = \"{}\"\n", arrivals.name());
+    }
+    let tls = [("ca", &to.ca), ("cert", &to.cert), ("key", &to.key)];
+    let tls: String = tls.into_iter().filter_map(|(name, file)| Some(format!("{name} = {}\n", as_toml::text(file.as_ref()?)))).collect();
+    if !tls.is_empty() {
+        let _ = write!(text, "\n[load.tls]\n{tls}");
     }
     let statuses = if to.statuses.is_empty() { (200..=208).chain([226]).collect() } else { to.statuses.clone() };
     let _ = write!(
@@ -152,29 +210,38 @@ fn file_name(host: &str) -> String {
     host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
 }
 
-/// The command line that repeats it, without the values of headers.
+/// The command line that repeats it on one machine, without the values of headers.
 fn command_line(arguments: &Load) -> String {
+    let words = words(arguments, |header| format!("{}: ...", header.split(':').next().unwrap_or_default()));
+    format!("brownout load {}", words.iter().map(|word| in_shell(word)).collect::<Vec<_>>().join(" "))
+}
+
+/// What is sent, as words of a command line; each header, `name: value`, as `header` shows it.
+pub fn words(arguments: &Load, header: impl Fn(&str) -> String) -> Vec<String> {
     let Load { target, to_url: to, seed, .. } = arguments;
-    let mut line = format!("brownout load {target}");
-    let mut add = |flag: &str, value: &str| {
-        let _ = write!(line, " --{flag} {}", in_shell(value));
-    };
+    let mut words = vec![target.clone()];
+    let mut add = |flag: &str, value: String| words.extend([format!("--{flag}"), value]);
     let text = |time: Option<Time>| time.map(|time| time.to_string());
-    let [length, warm_up] = [text(to.length), text(to.warm_up)];
     let method = to.method.map(|method| method.name().to_owned());
+    let before = [("rate", to.rate.clone()), ("for", text(to.length)), ("warm-up", text(to.warm_up)), ("method", method)];
+    before.into_iter().for_each(|(flag, value)| value.into_iter().for_each(|value| add(flag, value)));
+    to.headers.iter().for_each(|(name, value)| add("header", header(&format!("{name}: {value}"))));
+    to.statuses.iter().for_each(|status| add("status", status.to_string()));
     let arrivals = to.arrivals.map(|arrivals| arrivals.name().to_owned());
-    for (flag, value) in [("rate", &to.rate), ("for", &length), ("warm-up", &warm_up), ("method", &method)] {
-        value.iter().for_each(|value| add(flag, value));
-    }
-    to.headers.iter().for_each(|(name, _)| add("header", &format!("{name}: ...")));
-    to.statuses.iter().for_each(|status| add("status", &status.to_string()));
-    for (flag, value) in
-        [("body", &to.body), ("arrivals", &arrivals), ("p50", &to.p50), ("p90", &to.p90), ("p99", &to.p99), ("errors", &to.errors)]
-    {
-        value.iter().for_each(|value| add(flag, value));
-    }
-    seed.iter().for_each(|seed| add("seed", &seed.to_string()));
-    line
+    let after = [
+        ("body", &to.body),
+        ("ca", &to.ca),
+        ("cert", &to.cert),
+        ("key", &to.key),
+        ("arrivals", &arrivals),
+        ("p50", &to.p50),
+        ("p90", &to.p90),
+        ("p99", &to.p99),
+        ("errors", &to.errors),
+    ];
+    after.into_iter().for_each(|(flag, value)| value.iter().for_each(|value| add(flag, value.clone())));
+    seed.iter().for_each(|seed| add("seed", seed.to_string()));
+    words
 }
 
 /// A word of a command line, in quotes where a shell needs them.
@@ -217,7 +284,7 @@ mod tests {
             "--errors",
             "any",
         ]);
-        let plan = plan(&load).unwrap();
+        let plan = plan(&load, 1).unwrap();
         let [journey] = plan.load.journeys.as_slice() else { panic!("{plan:?}") };
         assert_eq!((journey.rate, plan.judged(), plan.arrivals), (1.5, Duration::from_secs(20), load::Arrivals::Poisson));
         let step = &journey.steps[0];
@@ -246,7 +313,7 @@ mod tests {
             (&["http://127.0.0.1:1/", "--rate", "5/s", "--p99", "<= 40s"], "always holds"),
             (&["http://127.0.0.1:1/", "--rate", "5/s", "--body", "@nowhere"], "the body `nowhere` cannot be read"),
         ] {
-            let wrong = plan(&read(arguments)).unwrap_err();
+            let wrong = plan(&read(arguments), 1).unwrap_err();
             assert!(wrong.contains(says), "{arguments:?}: {wrong}");
         }
     }

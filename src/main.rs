@@ -23,6 +23,7 @@ mod init;
 mod layer;
 mod list;
 mod load_alone;
+mod local_workers;
 mod plan;
 mod progress;
 mod recover;
@@ -32,6 +33,7 @@ mod schema;
 mod seed;
 mod signals;
 mod up;
+mod workers;
 
 use std::error::Error;
 use std::process::ExitCode;

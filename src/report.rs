@@ -1,15 +1,42 @@
-//! `brownout report`: the report of a run, rendered again from the files of the run.
+//! `brownout report`: the report of a run, rendered again from the files of the run; or the first one of all workers of a load.
 
 use std::error::Error;
 use std::path::Path;
 
-/// Renders again; the exit code is 0 for every verdict, because nothing was run.
+use reports::workers::{self, WorkersError};
+use run_folder::RunFolder;
+
+use crate::load_alone;
+
+/// Renders again; the exit code is 0 for every verdict, because nothing was run. Of workers it is the verdict's.
 pub fn report(folder: &Path) -> Result<u8, Box<dyn Error>> {
+    if workers::indices(folder).is_ok_and(|indices| !indices.is_empty()) {
+        return of_workers(folder, false);
+    }
     let report = reports::render_again(folder)
         .map_err(|error| format!("`{}` is not the folder of a run: {}", folder.display(), protocol::chain(&error)))?;
     page!("{}: {}\n", report.verdict.name(), report.sentence);
     println!("{}", folder.join("report.html").display());
     Ok(0)
+}
+
+/// Judges what all workers in `folder` measured; where one is not whole there is no verdict.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn of_workers(folder: &Path, json: bool) -> Result<u8, Box<dyn Error>> {
+    match workers::report(folder, RunFolder::is_under_way) {
+        Ok(report) => {
+            load_alone::show(&report, folder, json)?;
+            Ok(report.verdict.exit_code())
+        }
+        Err(WorkersError::Incomplete(problems)) => {
+            problems.iter().for_each(|problem| eprintln!("error: {problem}"));
+            eprintln!("error: there is no verdict: not every worker in `{}` is whole", folder.display());
+            Ok(crate::exit::COULD_NOT_RUN)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub mod target;
 pub mod targets;
 pub mod windows;
 
-pub use check::{check, check_in, check_load_in, check_load_with};
+pub use check::{Beside, check, check_in, check_load_in, check_load_with};
 pub use observer::Observer;
 pub use plan::Plan;
 pub use stop_requests::{Asked, StopRequests};

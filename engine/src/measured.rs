@@ -1,6 +1,6 @@
 //! Converts what a run knows about itself for the report. It measures nothing.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::machine::Machine;
 use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, RunKind};
@@ -106,9 +106,10 @@ pub fn baseline_machine(health: &Health, usage: &Usage) -> Machine {
     Machine { wait_us, processors: platform.processors.get(&Phase::Baseline).copied() }
 }
 
-/// Now, in milliseconds since 1970.
-pub(super) fn unix_ms() -> u64 {
-    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+/// A moment, past or to come, in milliseconds since 1970.
+pub(super) fn unix_ms_at(moment: Instant) -> u64 {
+    let (now, unix) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    ms((unix + moment.saturating_duration_since(now)).saturating_sub(now.saturating_duration_since(moment)))
 }
 
 /// A span in whole milliseconds.

@@ -15,7 +15,7 @@ use super::around::measure;
 use super::deploy::deploy;
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{baseline_machine, deployments, experiment, ms, phases, platform, unchecked, unix_ms};
+use super::measured::{baseline_machine, deployments, experiment, ms, phases, platform, unchecked, unix_ms_at};
 use super::plan::Plan;
 use super::processors::Usage;
 use super::record::{Recorded, Recorder};
@@ -116,7 +116,7 @@ pub(super) async fn measure_load(
         traffic = traffic::start(order) => traffic?,
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
-    let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
+    let started_unix_ms = unix_ms_at(traffic.started()) + ms(plan.timeline.recording_from());
     let mut rules = plan.rules()?;
     let uncheckable = if addresses.is_local() { Vec::new() } else { by_answers_alone(&mut rules) };
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?.telling(plan.wave.is_some());
@@ -363,6 +363,7 @@ impl Run<'_> {
             ));
         }
         notes.extend(self.usage.notes(self.plan.kind));
+        notes.extend(ended.refused.map(|why| format!("the first connection that could not be made: {why}")));
         notes.extend(invariants.iter().filter(|i| i.checked == 0).map(|i| format!("{} was not exercised: {}", i.id, i.rule)));
         let measurements = Measurements {
             experiment: experiment(self.plan, String::new()),

@@ -166,6 +166,31 @@ impl Latencies {
         }
     }
 
+    /// Adds everything that `other` has.
+    pub fn merge(&mut self, other: &Self) {
+        other.intervals().iter().for_each(|interval| self.add(interval));
+    }
+
+    /// Every second of every tag, open or closed, sorted by second and tag.
+    pub fn intervals(&self) -> Vec<IntervalHistogram> {
+        let mut all = Latencies::default();
+        self.visit(
+            |_| true,
+            |second, tag, half, pairs| {
+                all.add(&IntervalHistogram { second, tag: tag.clone(), half, pairs: pairs.to_vec() });
+            },
+        );
+        let mut intervals = Vec::new();
+        all.visit(
+            |_| true,
+            |second, tag, half, pairs| {
+                intervals.push(IntervalHistogram { second, tag: tag.clone(), half, pairs: pairs.to_vec() });
+            },
+        );
+        intervals.sort_by(|a, b| (a.second, &a.tag, a.half).cmp(&(b.second, &b.tag, b.half)));
+        intervals
+    }
+
     /// Calls `see` for every second, open or closed, of the `wanted` tags: second, tag, half,
     /// pairs.
     pub fn visit(&self, wanted: impl Fn(&Tag) -> bool, mut see: impl FnMut(u32, &Tag, bool, &[(u32, u32)])) {

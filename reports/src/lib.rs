@@ -34,6 +34,7 @@ mod sentence;
 pub mod tables;
 pub mod verdict;
 pub mod words;
+pub mod workers;
 
 pub use dispositions::Dispositions;
 pub use expectation::{AimArm, Bound, Expectation, Starts};

@@ -9,16 +9,15 @@ use engine::file::Method;
 use faults::time::Time;
 use scenarios::units::Rate;
 
+use super::workers::Workers;
+
 /// `brownout load`
 #[derive(Debug, clap::Args)]
 pub struct Load {
     /// Path of a file with `[[load.requests]]` or `[[journey]]`, or one URL
     #[arg(value_name = "FILE|URL")]
     pub target: String,
-    /// What is sent to one URL
-    #[command(flatten)]
-    pub to_url: ToUrl,
-    /// Folder for the report [default: brownout-runs/<time>-<name>]
+    /// Folder for the report, or of all workers [default: brownout-runs/<time>-<name>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the files of an earlier run in that folder
@@ -30,6 +29,13 @@ pub struct Load {
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+    // Last: their headings would be those of what follows.
+    /// What is sent to one URL
+    #[command(flatten)]
+    pub to_url: ToUrl,
+    /// Who sends it
+    #[command(flatten)]
+    pub workers: Workers,
 }
 
 /// What is sent to one URL; a file says all of it itself.
@@ -57,6 +63,15 @@ pub struct ToUrl {
     /// Status that is right; may be repeated [default: every 2xx]
     #[arg(long = "status", value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..500))]
     pub statuses: Vec<u16>,
+    /// Certificates in PEM that are trusted in place of those of this machine
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<String>,
+    /// Certificate in PEM that is shown to the server
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<String>,
+    /// Private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<String>,
     /// How arrivals are spread [default: constant]
     #[arg(long)]
     pub arrivals: Option<Arrivals>,

@@ -11,6 +11,8 @@ mod init;
 mod journeys;
 mod layer_build;
 mod load_alone;
+mod load_tls;
+mod load_workers;
 mod own_stack;
 mod terminal;
 mod verdicts;

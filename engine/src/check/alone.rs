@@ -108,7 +108,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::super::{check, check_load_in, check_load_with};
+    use super::super::{Beside, check, check_load_in, check_load_with};
     use crate::file::Wrong;
     use crate::plan::Plan;
 
@@ -183,6 +183,15 @@ errors = "<= 1%"
     }
 
     #[test]
+    fn several_workers_may_send_more_than_one_machine_can() {
+        let text = SHOP.replacen("50/s", "120000/s", 1);
+        let by = |workers| check_load_with(Path::new("."), "shop", &text, Beside { workers, ..Beside::default() });
+        assert!(by(1).unwrap_err()[0].what.contains("`120000/s` is more than one machine can send; `50000/s` is the most"));
+        assert!(by(2).unwrap_err()[0].what.contains("`120000/s` is more than 2 workers can send; `100000/s` is the most"));
+        assert!(by(3).is_ok());
+    }
+
+    #[test]
     fn a_run_names_the_command_that_measures_load_alone() {
         let wrong = check("shop", &format!("question = \"?\"\n{SHOP}")).unwrap_err();
         assert!(wrong[0].what.contains("`measured` is the phase of `brownout load`"), "{wrong:?}");
@@ -191,11 +200,12 @@ errors = "<= 1%"
     #[test]
     fn headers_of_the_command_line_are_sent_and_in_no_text() {
         let headers = [("authorization".to_owned(), "$ecret".to_owned())];
-        let plan = check_load_with("shop", SHOP, &headers).unwrap();
+        let with = |headers| check_load_with(Path::new("."), "shop", SHOP, Beside { headers, ..Beside::default() });
+        let plan = with(&headers).unwrap();
         let sent = &plan.load.journeys[0].steps[0].headers;
         assert_eq!(sent.len(), 1);
         assert!(format!("{sent:?}").contains("$ecret") && !plan.text.contains("$ecret"));
-        let wrong = check_load_with("shop", SHOP, &[("host".to_owned(), "x".to_owned())]).unwrap_err();
+        let wrong = with(&[("host".to_owned(), "x".to_owned())]).unwrap_err();
         assert!(wrong[0].what.contains("`host` cannot be sent"), "{wrong:?}");
     }
 }

@@ -59,7 +59,7 @@ impl Check<'_> {
         }
         self.statuses(spanned.span(), &load.statuses, "statuses");
         let mut headers: Vec<_> = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect();
-        let more = self.headers;
+        let more = self.beside.headers;
         headers.extend(more.iter().filter_map(|(name, value)| self.literal_header(spanned.span(), name, value)));
         let url = load.url.get_ref();
         let (to, path) = match own.filter(|_| url.starts_with('/')) {

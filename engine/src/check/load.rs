@@ -85,8 +85,11 @@ impl Check<'_> {
     }
 
     pub(super) fn rate(&mut self, span: Range<usize>, rate: f64) {
-        if rate > HIGHEST_RATE {
-            self.complain(span, format!("`{rate}/s` is more than one machine can send; `{HIGHEST_RATE}/s` is the most"));
+        let workers = self.beside.workers;
+        let most = HIGHEST_RATE * workers as f64;
+        if rate > most {
+            let who = if workers > 1 { format!("{workers} workers") } else { "one machine".to_owned() };
+            self.complain(span, format!("`{rate}/s` is more than {who} can send; `{most}/s` is the most"));
         }
     }
 

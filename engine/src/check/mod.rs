@@ -13,6 +13,7 @@ mod reach;
 mod replay;
 mod rules;
 mod shape;
+mod tls;
 mod wanted;
 
 use std::ops::Range;
@@ -67,7 +68,7 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 /// # Errors
 /// As [`check`].
 pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
-    checked(RunKind::Experiment, folder, name, text, &[])
+    checked(RunKind::Experiment, folder, name, text, Beside::default())
 }
 
 /// Checks a file of load alone, in a folder, at which the paths in it begin.
@@ -75,18 +76,33 @@ pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong
 /// # Errors
 /// As [`check`].
 pub fn check_load_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
-    checked(RunKind::Load, folder, name, text, &[])
+    check_load_with(folder, name, text, Beside::default())
 }
 
-/// Checks load alone, all of whose requests have more headers: what is secret is in no text.
+/// The same with what is in no text.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_load_with(name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
-    checked(RunKind::Load, Path::new("."), name, text, headers)
+pub fn check_load_with(folder: &Path, name: &str, text: &str, beside: Beside<'_>) -> Result<Plan, Vec<Wrong>> {
+    checked(RunKind::Load, folder, name, text, beside)
 }
 
-fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, headers: &[(String, String)]) -> Result<Plan, Vec<Wrong>> {
+/// What a load has beside its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// Headers of all single requests: they may be secret.
+    pub headers: &'a [(String, String)],
+    /// How many workers share the arrivals, at least 1.
+    pub workers: u64,
+}
+
+impl Default for Beside<'_> {
+    fn default() -> Self {
+        Self { headers: &[], workers: 1 }
+    }
+}
+
+fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, beside: Beside<'_>) -> Result<Plan, Vec<Wrong>> {
     let reading = file::read(text);
     let has_form = reading.wrong.is_empty();
     let mut check = Check {
@@ -95,7 +111,7 @@ fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, headers: &[(Str
         wrong: reading.wrong,
         text,
         folder,
-        headers,
+        beside,
         not_among: Vec::new(),
         recorded: Vec::new(),
         notices: Vec::new(),
@@ -115,8 +131,8 @@ struct Check<'a> {
     text: &'a str,
     /// Where the experiment's file is.
     folder: &'a Path,
-    /// Headers of all single requests, beside those of the text.
-    headers: &'a [(String, String)],
+    /// What is in no text.
+    beside: Beside<'a>,
     /// Whether all of the text could be read; otherwise something that seems to be missing may just
     /// not have been read.
     has_form: bool,
@@ -183,6 +199,7 @@ impl Check<'_> {
             RunKind::Load => self.timeline_alone(file),
         };
         let mut load = self.load(file, &systems, own.as_ref(), timeline);
+        load.means.tls = self.tls(file, &load.journeys);
         let unseen = self.rules(file, &mut load, own.as_ref(), (!faults.is_empty()).then(|| timeline.strike_at()));
         let plan = Plan {
             name: name.to_owned(),

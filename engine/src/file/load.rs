@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use faults::time::Time;
@@ -40,6 +41,10 @@ macro_rules! load {
             #[serde(default)]
             #[schemars(with = "Option<Time>")]
             pub longest_journey: Option<Spanned<Time>>,
+            /// Certificates in place of what this machine trusts, and one that is shown to servers.
+            #[serde(default)]
+            #[schemars(with = "Option<TlsFiles>")]
+            pub tls: Option<Spanned<TlsFiles>>,
         }
 
         impl Load {
@@ -77,6 +82,21 @@ impl<T: JsonSchema> JsonSchema for Table<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
     }
+}
+
+/// Files in PEM for requests over TLS; their paths begin at the folder of the file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsFiles {
+    /// The certificates of the authorities that are trusted, in place of those of this machine.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// The certificate that is shown to servers that ask for one, and its chain; with `key`.
+    #[serde(default)]
+    pub cert: Option<PathBuf>,
+    /// The private key of `cert`.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
 }
 
 /// How arrivals are spread.

@@ -136,6 +136,16 @@ fn read_rolls(text: &str) -> Option<Rolls> {
     sets.next().is_none().then_some(rolls)
 }
 
+/// Writes a whole log, sorted by second and tag: equal histograms give equal bytes.
+///
+/// # Errors
+/// If the writer fails, or a count is too large for the format.
+pub fn write_interval_log(writer: impl Write, started_unix_ms: u64, latencies: &Latencies) -> io::Result<()> {
+    let mut log = IntervalLogWriter::new(writer, started_unix_ms)?;
+    latencies.intervals().iter().try_for_each(|interval| log.write(interval))?;
+    log.flush()
+}
+
 /// Reads a log back. A last line that was cut off by a kill is skipped.
 ///
 /// # Errors

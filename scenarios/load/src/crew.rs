@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::goose_users::PATIENCE;
 use crate::open_model::{Arrival, Stage, System, is_recorded};
+use crate::part::Part;
 use crate::sender::Connections;
 
 /// An arrival may be sent this long after the end of the schedule, and no longer.
@@ -54,6 +55,8 @@ pub(crate) struct Share {
     pub(crate) system: System,
     pub(crate) stage: Arc<Stage>,
     pub(crate) connections: Connections,
+    part: Part,
+    /// How many of its own arrivals were taken.
     next: AtomicU64,
     busy: Mutex<Busy>,
 }
@@ -67,8 +70,9 @@ struct Busy {
 
 impl Share {
     pub(crate) fn new(system: System, stage: Arc<Stage>) -> Self {
-        let connections = Connections::new(&system.address, PATIENCE);
-        Self { system, stage, connections, next: AtomicU64::new(0), busy: Mutex::default() }
+        let connections = Connections::new(&system.address, PATIENCE).over(stage.means.tls.clone());
+        let part = stage.means.part;
+        Self { system, stage, connections, part, next: AtomicU64::new(0), busy: Mutex::default() }
     }
 
     /// The next arrival, and when a user was free for it: later than it was due only where every user was busy then.
@@ -78,7 +82,7 @@ impl Share {
         if now > self.stage.timeline.end() + OVERDUE {
             return None;
         }
-        let number = self.next.fetch_add(1, Relaxed);
+        let number = self.part.number(self.next.fetch_add(1, Relaxed));
         let due = self.system.schedule.due(number)?;
         let all_since = self.busy.lock().unwrap_or_else(PoisonError::into_inner).all_since;
         Some((Arrival { number, due }, free_at(due, now, all_since)))
@@ -103,18 +107,18 @@ impl Share {
 
     /// Arrivals that were due by `moment` and that no user has taken yet.
     pub(crate) fn not_taken(&self, moment: Duration) -> u64 {
-        self.system.schedule.due_by(moment).saturating_sub(self.next.load(Relaxed))
+        self.part.among(self.system.schedule.due_by(moment)).saturating_sub(self.next.load(Relaxed))
     }
 
     /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
     pub(crate) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
         let next = self.next.load(Relaxed);
         let (mut due, mut missed) = (0, 0);
-        for number in 0..self.system.schedule.count() {
-            let Some(at) = self.system.schedule.due(number).filter(|at| *at < end) else { break };
+        for own in 0..self.part.among(self.system.schedule.count()) {
+            let Some(at) = self.system.schedule.due(self.part.number(own)).filter(|at| *at < end) else { break };
             if is_recorded(self.stage.timeline.phase_at(at)) {
                 due += 1;
-                missed += u64::from(number >= next);
+                missed += u64::from(own >= next);
             }
         }
         (due, missed)

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::crew::Share;
 use crate::error::TrafficError;
+use crate::means::Means;
 use crate::open_model::{Hands, Stage, Step, System, is_recorded};
 use crate::timeline::Timeline;
 
@@ -50,12 +51,12 @@ pub fn keep_signals() {
 ///
 /// # Errors
 /// Where goose refuses, or its users do not come up within half a minute.
-pub async fn start(systems: Vec<System>, timeline: Timeline, report: Option<PathBuf>) -> Result<Users, TrafficError> {
+pub async fn start(systems: Vec<System>, timeline: Timeline, means: Means, report: Option<PathBuf>) -> Result<Users, TrafficError> {
     keep_signals();
     let count: usize = systems.iter().map(|system| system.users).sum();
     allow_many_files(count);
     let rate = systems.iter().map(|system| system.schedule.busiest()).sum();
-    let stage = Arc::new(Stage::new(timeline, count, rate));
+    let stage = Arc::new(Stage::new(timeline, means, count, rate));
     let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
     let mut steps = stage.steps();
@@ -312,7 +313,7 @@ mod tests {
         let timeline = Timeline { warm_up: none, baseline: minute, arming: none, fault: none, recovery: none };
         let schedule = Arc::new(Schedule::new(Arrivals::Constant, 50.0, minute, 0, 0));
         let system = System { scenario: Arc::new(Panics), schedule, users: 8, address: "127.0.0.1:9".to_owned() };
-        let users = start(vec![system], timeline, None).await.unwrap();
+        let users = start(vec![system], timeline, Means::default(), None).await.unwrap();
         tokio::time::timeout(minute / 2, users.over()).await.expect("it goes on after the panic");
         let error = users.finished().await.unwrap_err().to_string();
         assert!(error.contains("the load generator panicked: arrival 3 is one too many"), "{error}");

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::books::{Books, Ending, UnderWay};
 use crate::error::TrafficError;
+use crate::means::Means;
 use crate::pacer::Pacer;
 use crate::schedule::Schedule;
 use crate::sender::{Connections, NoAnswer};
@@ -115,6 +116,8 @@ pub struct Carried<T> {
 pub struct Stage {
     /// When each phase is.
     pub timeline: Timeline,
+    /// What this process sends with.
+    pub means: Means,
     /// What was sent.
     pub books: Books,
     pub(crate) under_way: UnderWay,
@@ -126,6 +129,8 @@ pub struct Stage {
     step: watch::Sender<Step>,
     /// Why the generator cannot go on.
     failure: Mutex<Option<TrafficError>>,
+    /// Why the first connection that could not be made failed.
+    refused: OnceLock<String>,
 }
 
 /// How far the run is.
@@ -141,19 +146,21 @@ pub(crate) enum Step {
 const RUN_UP: Duration = Duration::from_millis(50);
 
 impl Stage {
-    /// A stage on which `users` are expected, with at most `rate` arrivals a second.
-    pub fn new(timeline: Timeline, users: usize, rate: f64) -> Self {
+    /// A stage on which `users` are expected, with at most `rate` arrivals a second of all workers together.
+    pub fn new(timeline: Timeline, means: Means, users: usize, rate: f64) -> Self {
         Self {
             timeline,
             books: Books::default(),
             under_way: UnderWay::new(users),
-            pacer: Pacer::new(rate),
+            pacer: Pacer::new(means.part.rate(rate)),
+            means,
             begun: OnceLock::new(),
             expected: AtomicUsize::new(users),
             ready: AtomicUsize::new(0),
             left: AtomicUsize::new(0),
             step: watch::Sender::new(Step::Preparing),
             failure: Mutex::default(),
+            refused: OnceLock::new(),
         }
     }
 
@@ -188,11 +195,16 @@ impl Stage {
     /// Ends the run where a connection failed for want of files here: no system is to blame for it.
     pub fn not_connected(&self, error: &NoAnswer) {
         use rustix::io::Errno;
-        if let NoAnswer::Connect(error) = error
-            && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
-        {
+        let NoAnswer::Connect(error) = error else { return };
+        self.refused.get_or_init(|| error.to_string());
+        if let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error) {
             self.fail(TrafficError::OpenFiles(known.into()));
         }
+    }
+
+    /// Why the first connection that could not be made failed.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.refused.get().cloned()
     }
 
     /// Why the generator could not go on, once.
@@ -214,7 +226,7 @@ impl Stage {
     pub(crate) fn one_is_ready(&self) -> usize {
         let place = self.ready.fetch_add(1, SeqCst);
         if place + 1 == self.expected.load(SeqCst) {
-            let _ = self.begun.set(Instant::now() + RUN_UP);
+            let _ = self.begun.set(self.means.begin(Instant::now() + RUN_UP));
             self.step.send_if_modified(|step| {
                 let begins = *step == Step::Preparing;
                 if begins {

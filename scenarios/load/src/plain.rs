@@ -12,6 +12,7 @@ use reports::Outcome;
 use crate::books::LagGlance;
 use crate::error::TrafficError;
 use crate::goose_users::{self, Users};
+use crate::means::Means;
 use crate::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
 use crate::schedule::{Arrivals, Schedule};
 use crate::timeline::Timeline;
@@ -66,7 +67,7 @@ pub async fn start_with(
     let timeline =
         Timeline { warm_up: Duration::ZERO, baseline: duration, arming: Duration::ZERO, fault: Duration::ZERO, recovery: Duration::ZERO };
     let system = System { scenario, schedule, users, address: address.to_owned() };
-    Ok(Plain { users: goose_users::start(vec![system], timeline, None).await?, samples })
+    Ok(Plain { users: goose_users::start(vec![system], timeline, Means::default(), None).await?, samples })
 }
 
 impl Plain {

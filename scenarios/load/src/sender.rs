@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::tls;
+use crate::tls::Tls;
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,10 +52,10 @@ impl Origin {
         }
     }
 
-    async fn dial(&self) -> Result<Box<dyn Stream>, NoAnswer> {
+    async fn dial(&self, tls: &Tls) -> Result<Box<dyn Stream>, NoAnswer> {
         match self {
             Self::Plain(address) => Ok(Box::new(connected(address).await?)),
-            Self::Tls { host, address } => Ok(Box::new(tls::client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?)),
+            Self::Tls { host, address } => Ok(Box::new(tls.client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?)),
         }
     }
 }
@@ -65,6 +65,7 @@ impl Origin {
 #[derive(Debug)]
 pub struct Connections {
     origin: Origin,
+    tls: Tls,
     patience: Duration,
     kept: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
@@ -72,7 +73,13 @@ pub struct Connections {
 impl Connections {
     /// None yet, to `host:port` in the clear or to `https://host`. `patience` is how long one request may take.
     pub fn new(address: &str, patience: Duration) -> Self {
-        Self { origin: Origin::read(address), patience, kept: Mutex::default() }
+        Self { origin: Origin::read(address), tls: Tls::default(), patience, kept: Mutex::default() }
+    }
+
+    /// The same with this TLS.
+    #[must_use]
+    pub fn over(self, tls: Tls) -> Self {
+        Self { tls, ..self }
     }
 
     /// Sends `request` and reads the whole answer. Where that is dropped before its end, its connection is given up.
@@ -131,7 +138,7 @@ impl Connections {
     }
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-        let stream = self.origin.dial().await?;
+        let stream = self.origin.dial(&self.tls).await?;
         let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
         tokio::spawn(task);
         Ok(connection)
@@ -148,7 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// # Errors
 /// If the connection cannot be made.
 pub async fn dial(address: &str) -> Result<Box<dyn Stream>, NoAnswer> {
-    Origin::read(address).dial().await
+    Origin::read(address).dial(&Tls::default()).await
 }
 
 async fn connected(address: &str) -> Result<TcpStream, NoAnswer> {

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use crate::books::{LagGlance, processor_time};
 use crate::error::TrafficError;
 use crate::goose_users::{self, Users};
+use crate::means::Means;
 use crate::open_model::{Stage, Step, System};
 use crate::timeline::Timeline;
 
@@ -48,6 +49,8 @@ pub struct Ended {
     pub waited_for_users: u64,
     /// The longest such wait.
     pub longest_wait: Duration,
+    /// Why the first connection that could not be made failed.
+    pub refused: Option<String>,
 }
 
 /// Requests under way. What is left is cancelled when it is dropped.
@@ -110,11 +113,11 @@ impl Sending {
     ///
     /// # Errors
     /// Where there is nothing to send, or goose refuses.
-    pub async fn start(systems: Vec<System>, timeline: Timeline, report: Option<PathBuf>) -> Result<Self, TrafficError> {
+    pub async fn start(systems: Vec<System>, timeline: Timeline, means: Means, report: Option<PathBuf>) -> Result<Self, TrafficError> {
         if systems.is_empty() {
             return Err(TrafficError::Preparation("there is nothing to send".to_owned()));
         }
-        let users = goose_users::start(systems, timeline, report).await?;
+        let users = goose_users::start(systems, timeline, means, report).await?;
         let stage = Arc::clone(&users.stage);
         let started = stage.begun().ok_or_else(|| TrafficError::Goose("it did not begin".to_owned()))?;
         let processor = Processor::watch(&stage, started);
@@ -198,6 +201,7 @@ impl Sending {
             sent: books.sent_recorded.load(Relaxed),
             waited_for_users: books.waits.count(),
             longest_wait: books.waits.longest(),
+            refused: self.stage.refused(),
         }
     }
 }

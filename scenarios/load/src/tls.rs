@@ -1,6 +1,9 @@
-//! TLS towards deployed endpoints, with the certificates that this machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
+//! TLS towards deployed endpoints: with the certificates that this machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others), or
+//! with those of the user's own files.
 
+use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
@@ -8,7 +11,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 /// Read once: some hundred certificates.
@@ -17,6 +21,91 @@ static TRUSTED: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
 static WITHOUT_CERTIFICATE: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
 
 static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+
+/// Why files of the user's own cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// One cannot be read.
+    #[error("`{0}` cannot be read: {1}")]
+    File(PathBuf, io::Error),
+    /// One holds something else.
+    #[error("`{0}` holds no {1} in PEM")]
+    Form(PathBuf, &'static str),
+    /// A certificate that cannot be trusted.
+    #[error("a certificate of `{0}` cannot be used: {1}")]
+    Certificate(PathBuf, String),
+    /// Key and certificate do not belong together, or are of an unknown kind.
+    #[error("the certificate `{0}` cannot be shown with the key `{1}`: {2}")]
+    Pair(PathBuf, PathBuf, String),
+    /// Nothing is trusted.
+    #[error("{0}")]
+    Trusted(String),
+}
+
+/// What a connection trusts, and shows of itself; what this machine trusts, and no certificate, by default.
+#[derive(Clone, Default)]
+pub struct Tls(Option<Arc<ClientConfig>>);
+
+/// Without keys.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Tls(own)" } else { "Tls(machine)" })
+    }
+}
+
+impl Tls {
+    /// Trusts only the certificates of the file `ca`, in place of those that this machine trusts; shows the chain of the first file of
+    /// `shown`, whose key is in the second. All are PEM.
+    ///
+    /// # Errors
+    /// If a file cannot be read or holds something else, or a key is not that of its certificate.
+    pub fn read(ca: Option<&Path>, shown: Option<(&Path, &Path)>) -> Result<Self, TlsError> {
+        let roots = ca.map_or_else(|| trusted().map_err(TlsError::Trusted), roots)?;
+        let builder = trusting(roots).map_err(TlsError::Trusted)?;
+        let config = match shown {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let (chain, of) = (certificates(certificate)?, private_key(key)?);
+                let refused =
+                    |error: tokio_rustls::rustls::Error| TlsError::Pair(certificate.to_owned(), key.to_owned(), error.to_string());
+                builder.with_client_auth_cert(chain, of).map_err(refused)?
+            }
+        };
+        Ok(Self(Some(Arc::new(config))))
+    }
+
+    /// Speaks TLS over `stream` with `host`, whose certificate must be for that name.
+    pub(crate) async fn client(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let config = match &self.0 {
+            Some(own) => Arc::clone(own),
+            None => WITHOUT_CERTIFICATE.get_or_init(without_certificate).clone().map_err(io::Error::other)?,
+        };
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(config).connect(name, stream).await
+    }
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::File(path.to_owned(), error))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&contents(path)?).collect();
+    let found = read.map_err(|error| TlsError::Certificate(path.to_owned(), error.to_string()))?;
+    if found.is_empty() { Err(TlsError::Form(path.to_owned(), "certificate")) } else { Ok(found) }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&contents(path)?).map_err(|_| TlsError::Form(path.to_owned(), "private key"))
+}
+
+fn roots(path: &Path) -> Result<Arc<RootCertStore>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| TlsError::Certificate(path.to_owned(), error.to_string()))?;
+    }
+    Ok(Arc::new(roots))
+}
 
 /// The certificates that this machine trusts.
 pub(crate) fn trusted() -> Result<Arc<RootCertStore>, String> {
@@ -43,11 +132,4 @@ pub(crate) fn trusting(roots: Arc<RootCertStore>) -> Result<ConfigBuilder<Client
 
 fn without_certificate() -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(trusting(trusted()?)?.with_no_client_auth()))
-}
-
-/// Speaks TLS over `stream` with `host`, whose certificate must be for that name.
-pub async fn client(host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let config = WITHOUT_CERTIFICATE.get_or_init(without_certificate).clone().map_err(io::Error::other)?;
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(config).connect(name, stream).await
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use load::{Arrivals, JourneyTime, Timeline, TrafficError};
+use load::{Arrivals, JourneyTime, Means, Timeline, TrafficError};
 use run_folder::Addresses;
 use run_folder::addresses::{Api, Pool};
 
@@ -30,6 +30,8 @@ pub struct Load {
     pub has_secrets: bool,
     /// Where the tokens of its requests are remembered.
     pub tokens: Tokens,
+    /// What this process sends with: its part of the arrivals, its start time, what TLS trusts.
+    pub means: Means,
 }
 
 impl Load {
@@ -44,10 +46,10 @@ impl Load {
         systems.chain(self.journeys.iter().map(|journey| journey.rate)).sum()
     }
 
-    /// The same at one moment, as an offset from the first arrival of the warm-up.
+    /// The same of this process's part, at one moment: an offset from the first arrival of the warm-up.
     pub fn arrivals_at(&self, offset: Duration) -> f64 {
         let journeys = self.journeys.iter().map(|journey| journey.rate_at(offset));
-        self.systems.iter().map(|load| load.arrivals()).chain(journeys).sum()
+        self.means.part.rate(self.systems.iter().map(|load| load.arrivals()).chain(journeys).sum())
     }
 
     /// Every rule about what is sent, in the order of their ids.
@@ -105,8 +107,8 @@ impl Order {
         self.addresses.pool(name).ok_or_else(|| TrafficError::Preparation(format!("the stack has no user pool `{name}`")))
     }
 
-    /// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
+    /// The users needed for this process's part of `rate` arrivals a second whose journeys take up to `journey`.
     pub(crate) fn users(&self, rate: f64, journey: load::Journey) -> usize {
-        self.journeys.users(rate, journey)
+        self.journeys.users(self.load.means.part.rate(rate), journey)
     }
 }

@@ -21,11 +21,12 @@ pub struct Traffic {
     tasks: JoinSet<()>,
 }
 
-/// Signs users in, connects devices, then begins. [`load::keep_signals`] is to be called first thing in the process.
+/// Signs users in, connects devices, then begins, not before the start time. [`load::keep_signals`] is to be called first thing in the process.
 ///
 /// # Errors
 /// Where users cannot sign in, devices cannot connect, or goose refuses.
 pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
+    order.load.means.near().await;
     let (tell, events) = mpsc::unbounded_channel();
     let mut prepared = Preparation::new(&order, tell.clone());
     for load in &order.load.systems {
@@ -33,7 +34,7 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     }
     let Preparation { tasks, mut systems, mut companions, .. } = prepared;
     systems.extend(steps::systems(&order, &tell)?);
-    let sending = Sending::start(systems, order.timeline, order.goose_report.clone()).await?;
+    let sending = Sending::start(systems, order.timeline, order.load.means.clone(), order.goose_report.clone()).await?;
     for companion in &mut companions {
         companion.begin(&order, sending.started())?;
     }

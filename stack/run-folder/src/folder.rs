@@ -13,7 +13,7 @@ use faults::Plan;
 use crate::Deployment;
 
 /// Everything that a run writes, except `logs/` and the locks.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 16] = [
     "deployment.json",
     "plan.json",
     "stack.json",
@@ -22,6 +22,8 @@ pub const FILES: [&str; 14] = [
     "platform.json",
     "wrapper",
     "latency.hlog",
+    "service.hlog",
+    "worker.json",
     "goose.json",
     "journal.ndjson",
     "result.json",
@@ -161,6 +163,11 @@ impl RunFolder {
         let folder = Self::create(path).map_err(FolderError::unwritable(path))?;
         let lock = folder.lock(STACK_LOCK)?;
         Ok(Self { _lock: Some(Arc::new(lock)), ..folder })
+    }
+
+    /// Whether a run is under way in the folder `path`.
+    pub fn is_under_way(path: &Path) -> bool {
+        File::open(path.join(RUN_LOCK)).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     fn lock(&self, name: &str) -> Result<File, FolderError> {

@@ -1,0 +1,42 @@
+//! How `brownout load` is shared by several processes.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// On several machines, or in several processes.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "On several machines")]
+pub struct Workers {
+    /// Start N workers on this machine, wait for them, and judge what they measured together
+    #[arg(long, value_name = "local:N", value_parser = local, conflicts_with_all = ["worker", "index", "of"])]
+    pub workers: Option<u64>,
+    /// Be one of several workers, which one and of how many is known from the variables of the engine that started it:
+    /// Kubernetes, AWS Batch, Slurm, GNU parallel
+    #[arg(long)]
+    pub worker: bool,
+    /// Which worker it is, from 0 [default: what the engine says]
+    #[arg(long, value_name = "I")]
+    pub index: Option<u64>,
+    /// Of how many [default: what the engine says]
+    #[arg(long, value_name = "N")]
+    pub of: Option<u64>,
+    /// When the first request is due, the same for all workers: RFC 3339, or seconds since 1970 [default: at once]
+    #[arg(long, env = "BROWNOUT_START_AT", value_name = "TIME", value_parser = moment)]
+    pub start_at: Option<SystemTime>,
+    /// End with the process that started it
+    #[arg(long, hide = true)]
+    pub end_with_parent: bool,
+}
+
+/// The most workers that one machine is asked to start.
+const MOST: u64 = 64;
+
+fn local(text: &str) -> Result<u64, String> {
+    let count = text.strip_prefix("local:").and_then(|count| count.parse().ok()).filter(|count| (1..=MOST).contains(count));
+    count.ok_or_else(|| format!("write `local:N` with N from 1 to {MOST}; on other machines, start each with `--index` and `--of`"))
+}
+
+fn moment(text: &str) -> Result<SystemTime, String> {
+    let seconds = || text.parse::<u32>().ok().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.into()));
+    let wrong = || "write a time such as `2026-01-31T12:00:00Z`, or whole seconds since 1970".to_owned();
+    seconds().or_else(|| dates::read(text)).ok_or_else(wrong)
+}
