@@ -216,11 +216,15 @@ impl Pool {
     }
 
     /// An environment did not start. The caller of `warm` learns why, and so does the first
-    /// invocation, at the second time.
+    /// invocation, at the second time. A start that only took too long is no reason not to deploy:
+    /// the first invocation starts it anew. Source: Lambda, "Understanding the execution environment
+    /// lifecycle".
     fn failed(inner: &mut Inner, environment: &Environment, failure: &Failure) {
         if let Some(warming) = inner.warming.pop() {
+            let took_long = matches!(failure, Failure::TimedOut(_));
+            let why = || Err(String::from_utf8_lossy(&failure.payload("")).into_owned());
             // The receiver may be gone.
-            let _ = warming.send(Err(String::from_utf8_lossy(&failure.payload("")).into_owned()));
+            let _ = warming.send(if took_long { Ok(()) } else { why() });
         }
         let Some(mut invocation) = inner.queue.pop_front() else { return };
         invocation.failed_starts += 1;

@@ -11,13 +11,21 @@ pub fn arn(service: &str, name: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
 }
 
+/// The last part of the ARN of every table's stream, which is its time of creation at AWS.
+pub const STREAM_LABEL: &str = "2024-01-01T00:00:00.000";
+
 /// The ARN of a secret: its name with six characters, which are random at AWS and here always the
 /// same for a name.
 pub fn secret_arn(name: &str) -> String {
+    arn("secretsmanager", &format!("secret:{}", secret_id(name)))
+}
+
+/// The last part of a secret's ARN.
+pub(crate) fn secret_id(name: &str) -> String {
     // FNV-1a.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let suffix: String = (0..6).filter_map(|n| char::from_digit(u32::try_from((hash >> (8 * n)) % 36).ok()?, 36)).collect();
-    arn("secretsmanager", &format!("secret:{name}-{suffix}"))
+    format!("{name}-{suffix}")
 }
 
 /// A function's name from a name, a partial ARN or an ARN, with or without a qualifier.

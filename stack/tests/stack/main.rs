@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod libraries;
 mod mail;
 mod members;
 mod platform;

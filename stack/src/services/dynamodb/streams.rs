@@ -13,7 +13,7 @@ use crate::services::shard::Shard;
 use crate::services::wire::hexadecimal;
 
 /// The end of a stream's ARN: at AWS it is the time at which it was enabled.
-pub const LABEL: &str = "2024-01-01T00:00:00.000";
+pub const LABEL: &str = template::account::STREAM_LABEL;
 
 /// How long records are kept. Source: Amazon DynamoDB, "Change data capture for DynamoDB Streams".
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);

@@ -5,7 +5,7 @@ use run_folder::addresses::pool_id;
 use serde_json::Value;
 
 use super::physical::Kind;
-use crate::account::{ACCOUNT, function_name};
+use crate::account::{ACCOUNT, STREAM_LABEL, function_name, secret_id};
 use crate::intrinsics::Names;
 use crate::sam::tree::{kind, properties};
 
@@ -45,7 +45,7 @@ pub(super) fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static 
         }
         Kind::Table | Kind::Stream => {
             let table = arn("dynamodb", "table/");
-            let stream = format!("{table}/stream/2026-01-01T00:00:00.000");
+            let stream = format!("{table}/stream/{STREAM_LABEL}");
             vec![("", named.clone()), ("Arn", table), ("StreamArn", stream), ("TableId", named)]
         }
         Kind::DataStream => vec![("", named), ("Arn", arn("kinesis", "stream/"))],
@@ -58,9 +58,8 @@ pub(super) fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static 
             vec![("", named.clone()), ("ApiId", named), ("ApiEndpoint", address)]
         }
         Kind::Parameter => vec![("", named)],
-        // At AWS six random characters follow the name.
         Kind::Secret => {
-            let arn = format!("{}-AbCdEf", arn("secretsmanager", "secret:"));
+            let arn = format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{}", secret_id(name));
             vec![("", arn.clone()), ("Id", arn.clone()), ("Arn", arn)]
         }
         Kind::Role => vec![("", named.clone()), ("Arn", format!("arn:aws:iam::{ACCOUNT}:role/{name}")), ("RoleId", named)],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use template::blueprint::{Blueprint, Bus, Given, Machine, MachineKind, Queue, Rule, RuleTarget, Schedule, Target, Topic, Trigger};
+use template::blueprint::{Blueprint, Bus, Fifo, Given, Machine, MachineKind, Queue, Rule, RuleTarget, Schedule, Target, Topic, Trigger};
 
 use super::stage::{Functions, Stage};
 
@@ -26,8 +26,13 @@ fn blueprint() -> Blueprint {
     let definition = json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}});
     let machine = Machine { name: "m".into(), definition: Ok(states::Definition::read(&definition).unwrap()), kind: MachineKind::Standard };
     let ordered = || json!({"detail-type": ["ordered"]});
+    let grouped = Queue { fifo: Some(Fifo { by_content: true }), ..Queue::named("grouped.fifo") };
     Blueprint {
-        queues: ["plain", "changed", "dead", "forwarded", "often", "yearly", "off"].map(Queue::named).into(),
+        queues: ["plain", "changed", "dead", "forwarded", "often", "yearly", "off"]
+            .map(Queue::named)
+            .into_iter()
+            .chain([grouped])
+            .collect(),
         topics: vec![Topic::named("t")],
         buses: vec![Bus { name: "orders".into() }, Bus { name: "second".into() }],
         machines: vec![machine],
@@ -51,6 +56,7 @@ fn blueprint() -> Blueprint {
                     to(Target::Bus("second".into())),
                 ],
             ),
+            rule("grouped", "second", ordered(), vec![RuleTarget { group: Some("all".into()), ..to(queue("grouped.fifo")) }]),
             rule("forwarded", "second", ordered(), vec![to(queue("forwarded")), to(Target::Bus("orders".into()))]),
             schedule("often", Schedule::Every(Duration::from_secs(60)), true),
             schedule("off", Schedule::Every(Duration::from_secs(60)), false),
@@ -85,6 +91,8 @@ async fn events_reach_the_targets_of_the_rules_that_match() {
     assert_eq!(stage.services.machines.executions("m").len(), 1);
     let forwarded: Value = serde_json::from_str(&stage.bodies("forwarded", 1).await[0]).unwrap();
     assert_eq!(forwarded["id"], event["id"], "the same event on another bus");
+    let grouped: Value = serde_json::from_str(&stage.bodies("grouped.fifo", 1).await[0]).unwrap();
+    assert_eq!(grouped["id"], event["id"], "a queue that is first in, first out wants a group");
     let dead = stage.services.sqs.receive("dead", 10).remove(0);
     assert_eq!(
         (&dead.typed["ERROR_CODE"]["StringValue"], &dead.typed["RETRY_ATTEMPTS"]["StringValue"]),
