@@ -71,6 +71,9 @@ fn on_aws(wanted: &str, plan: &Plan) -> bool {
         }
         Err(error) => eprintln!("error: {wanted}: {}", protocol::chain(&error)),
     }
+    if reasons.is_empty() {
+        println!("  {}", plan.usage_on_aws().cost());
+    }
     reasons.is_empty()
 }
 

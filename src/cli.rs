@@ -3,6 +3,7 @@
 mod compare;
 mod explore;
 mod init;
+pub mod layer;
 mod load;
 mod options;
 mod up;
@@ -16,12 +17,10 @@ use exports::{FORMATS, Format};
 use faults::time::Time;
 use scenarios::systems::System;
 
-use crate::layer::elf::Glibc;
-use crate::layer::toolchain::{Arch, Linker};
-
 pub use compare::{Compare, OnePhase};
 pub use explore::Explore;
 pub use init::Init;
+pub use layer::{Layer, LayerBuild, LayerPublish};
 pub use load::{Load, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
@@ -101,7 +100,7 @@ pub enum Command {
     },
     /// Compare two finished runs: no regression, a regression, or too little to tell; keep a history of runs
     Compare(Compare),
-    /// The Lambda layer that puts the extension into a function
+    /// Build and publish the Lambda layer that puts the extension into a function
     Layer {
         /// What to do with the layer
         #[command(subcommand)]
@@ -318,34 +317,4 @@ pub struct Export {
     /// Folder for the files [default: brownout-export/<form>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-}
-
-/// `brownout layer`
-#[derive(Debug, Subcommand)]
-pub enum Layer {
-    /// Build the layer's zip from this workspace, check what it needs, print its digest and how to publish it
-    Build(LayerBuild),
-}
-
-/// `brownout layer build`
-#[derive(Debug, clap::Args)]
-pub struct LayerBuild {
-    /// The processor of the functions
-    #[arg(long, value_enum, default_value = "x86_64")]
-    pub arch: Arch,
-    /// Where the zip goes [default: target/layer of the workspace]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// The oldest glibc that must do; 2.26 is Amazon Linux 2
-    #[arg(long, value_name = "VERSION", default_value = "2.26")]
-    pub glibc: Glibc,
-    /// How programs are linked
-    #[arg(long, value_enum, default_value = "auto")]
-    pub linker: Linker,
-    /// Another rustc, such as one with a standard library for arm64 [default: $RUSTC, rustc]
-    #[arg(long, value_name = "PATH")]
-    pub rustc: Option<PathBuf>,
-    /// Leave out what reads plans from SSM and S3, which is most of the layer's size and of the time to build it
-    #[arg(long)]
-    pub without_plan_fetcher: bool,
 }

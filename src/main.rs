@@ -91,6 +91,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Report { run } => report::report(&run),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),
+        Command::Layer { command: cli::Layer::Publish(arguments) } => layer::publish(&arguments),
         Command::List { names } => {
             page!("{}", list::list(names));
             Ok(0)

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use exports::alarms::Alarm;
-use exports::{Arn, Experiment, Function};
+use exports::{Arn, Experiment, Function, Usage};
 use faults::plan::VERSION;
 use faults::{By, Lease, Place, Plan as FaultPlan, Trigger};
-use protocol::AwsPlan;
+use protocol::{AwsPlan, Via};
 use run_folder::Addresses;
 use scenarios::systems::System;
 
@@ -136,6 +136,14 @@ impl Plan {
             longest: self.timeline.end() + ROOM,
             rate: self.load.arrivals(),
         })
+    }
+
+    /// What a run on AWS uses, as far as the file tells.
+    pub fn usage_on_aws(&self) -> Usage {
+        match self.aws_plan() {
+            Some(plan) => plan.usage(Via::Plan),
+            None => Usage::of(&self.faults, self.load.arrivals(), self.timeline.end(), self.timeline.fault),
+        }
     }
 
     /// The same plan for a run that FIS drives: the faults are in force once FIS has armed them.

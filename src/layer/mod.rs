@@ -1,10 +1,11 @@
-//! `brownout layer build`: the extension, its scripts, its licences and its bill of materials in
+//! `brownout layer`. `build`: the extension, its scripts, its licences and its bill of materials in
 //! one zip for Lambda. Every program is checked: one that needs a newer glibc than allowed fails
 //! the command.
 
 mod archive;
 pub mod elf;
 mod licences;
+mod publish;
 mod sbom;
 pub mod toolchain;
 
@@ -12,12 +13,17 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use archive::Entry;
-use toolchain::{Built, Toolchain};
+use toolchain::{Arch, Built, Toolchain};
+
+pub use publish::publish;
 
 use crate::cli::LayerBuild;
 
 /// Reads plans from sources that need TLS; part of the layer if the workspace has it.
 const PLAN_FETCHER: &str = "brownout-plan-fetcher";
+
+/// Where zips go, in the workspace.
+const FOLDER: &str = "target/layer";
 
 /// The permissions of programs, and of files that are only read.
 const RUN: u32 = 0o755;
@@ -45,8 +51,8 @@ pub fn build(arguments: &LayerBuild) -> Result<u8, Box<dyn Error>> {
     }
     let entries = entries(&toolchain, &metadata, &programs)?;
     let zip = archive::pack(&entries)?;
-    let out = arguments.out.clone().unwrap_or_else(|| workspace.join("target/layer"));
-    let path = out.join(format!("brownout-layer-{}.zip", toolchain.arch.name()));
+    let out = arguments.out.clone().unwrap_or_else(|| workspace.join(FOLDER));
+    let path = out.join(zip_of(toolchain.arch));
     let digest = archive::Digest::of(&zip);
     std::fs::create_dir_all(&out).map_err(|error| format!("`{}` cannot be made: {error}", out.display()))?;
     std::fs::write(&path, &zip).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
@@ -56,6 +62,11 @@ pub fn build(arguments: &LayerBuild) -> Result<u8, Box<dyn Error>> {
         println!("\nwithout {PLAN_FETCHER}: plans come from variables, files and AppConfig's local endpoint; not from SSM or S3");
     }
     Ok(0)
+}
+
+/// The name of the zip for an architecture.
+fn zip_of(arch: Arch) -> String {
+    format!("brownout-layer-{}.zip", arch.name())
 }
 
 /// The workspace that cargo runs this command from, else the one around the current folder, else
@@ -126,13 +137,9 @@ fn tell(toolchain: &Toolchain, path: &Path, entries: &[Entry], zip: &[u8], progr
     }
     println!("sha256      {}", digest.hex());
     println!("CodeSha256  {}", digest.base64());
-    println!("\nNext, in the account and region of the functions:");
+    let from = path.parent().unwrap_or(path).display();
     println!(
-        "  aws lambda publish-layer-version --layer-name brownout-{} --zip-file fileb://{} \\",
-        toolchain.arch.name().replace('_', "-"),
-        path.display()
+        "\nNext, with the credentials of the functions' account:\n  brownout layer publish --from {from} --region <the functions' Region>"
     );
-    println!("    --license-info 'MIT OR Apache-2.0' --compatible-architectures {} \\", toolchain.arch.name());
-    println!("    --compatible-runtimes provided.al2023 provided.al2 python3.13 python3.12 nodejs22.x java21 dotnet8 ruby3.4");
-    println!("It must answer with the CodeSha256 above. How to attach it: docs/layer.md");
+    println!("How functions get it: docs/layer.md");
 }

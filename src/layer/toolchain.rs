@@ -10,10 +10,10 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::elf::{self, Glibc};
-use crate::cli::LayerBuild;
+use crate::cli::layer::LayerBuild;
 
 /// A processor architecture of Lambda.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Arch {
     /// 64-bit Intel and AMD.
     #[value(name = "x86_64")]

@@ -121,7 +121,7 @@ fn the_layer_is_complete_reproducible_and_works_where_it_is_unpacked() {
     let summed =
         Command::new("sha256sum").arg("--check").arg("brownout-layer-x86_64.zip.sha256").current_dir(folder.path()).output().unwrap();
     assert!(summed.status.success(), "{summed:?}");
-    assert!(told.contains(hex) && told.contains("CodeSha256") && told.contains("publish-layer-version"), "{told}");
+    assert!(told.contains(hex) && told.contains("CodeSha256") && told.contains("brownout layer publish --from"), "{told}");
     assert!(told.contains("no glibc") || told.contains("glibc 2."), "{told}");
 
     bill_of_materials(&opt);

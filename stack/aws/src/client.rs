@@ -85,14 +85,7 @@ impl Lambda {
 
     async fn surroundings_once(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {
         let nothing = Variables::default();
-        let call = self.client.get_layer_version().layer_name(layer.stem()).version_number(layer.number());
-        let architectures = match call.send().await {
-            Ok(read) => Some(read.compatible_architectures().iter().map(|one| one.as_str().to_owned()).collect()),
-            Err(error) => match CallError::read("GetLayerVersion", layer.arn(), &error, &nothing) {
-                error if error.meaning == Meaning::Missing => None,
-                error => return Err(error),
-            },
-        };
+        let architectures = self.architectures(layer).await?;
         let call = self.client.get_function_code_signing_config().function_name(name);
         let signing = call.send().await.map_err(|error| CallError::read("GetFunctionCodeSigningConfig", name, &error, &nothing))?;
         let arn = signing.code_signing_config_arn();
@@ -100,6 +93,21 @@ impl Lambda {
         let call = self.client.get_function_concurrency().function_name(name);
         let concurrency = call.send().await.map_err(|error| CallError::read("GetFunctionConcurrency", name, &error, &nothing))?;
         Ok(Surroundings { architectures, enforced, switched_off: concurrency.reserved_concurrent_executions() == Some(0) })
+    }
+
+    /// The architectures that a layer version names; `None` if it does not exist or may not be read.
+    ///
+    /// # Errors
+    /// The error of the call.
+    pub async fn architectures(&self, layer: &Layer) -> Result<Option<Vec<String>>, CallError> {
+        let call = self.client.get_layer_version().layer_name(layer.stem()).version_number(layer.number());
+        match call.send().await {
+            Ok(read) => Ok(Some(read.compatible_architectures().iter().map(|one| one.as_str().to_owned()).collect())),
+            Err(error) => match CallError::read("GetLayerVersion", layer.arn(), &error, &Variables::default()) {
+                error if error.meaning == Meaning::Missing => Ok(None),
+                error => Err(error),
+            },
+        }
     }
 
     async fn is_enforced(&self, arn: &str) -> Result<bool, CallError> {

@@ -53,6 +53,8 @@ pub struct Function {
     pub package: Package,
     /// `x86_64` or `arm64`.
     pub architecture: String,
+    /// Its memory in MB, if Lambda tells it.
+    pub memory_mb: Option<u32>,
     /// The layers' versions by ARN, in order.
     pub layers: Vec<String>,
     /// The variables.
@@ -101,6 +103,7 @@ macro_rules! read {
                     description: read.description().unwrap_or_default().to_owned(),
                     package: if is_image { Package::Image } else { Package::Zip { runtime } },
                     architecture: read.architectures().first().map_or("x86_64", |architecture| architecture.as_str()).to_owned(),
+                    memory_mb: read.memory_size().and_then(|memory| u32::try_from(memory).ok()),
                     layers: read.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect(),
                     state: read.state().map_or("Active", |state| state.as_str()).to_owned(),
                     revision: read.revision_id().map(str::to_owned),

@@ -16,6 +16,7 @@ pub mod logs;
 pub mod marker;
 pub mod named_stack;
 pub mod patience;
+pub mod publish;
 pub mod recover;
 pub mod secret;
 pub mod seed;

@@ -51,6 +51,9 @@ impl ControlPlane {
             ("GET", ["2018-10-31", "layers", name, "versions", number]) => {
                 vec![Need::new("lambda:GetLayerVersion", layer_arn(name, number))]
             }
+            ("POST", ["2018-10-31", "layers", name, "versions"]) => {
+                vec![Need::new("lambda:PublishLayerVersion", arn("lambda", &format!("layer:{name}")))]
+            }
             (_, ["2016-08-19", "account-settings"]) => vec![Need::new("lambda:GetAccountSettings", "*")],
             (_, ["2019-09-30", "functions", name, "concurrency"]) => vec![Need::new("lambda:GetFunctionConcurrency", function(name))],
             (_, ["2020-06-30", "functions", name, "code-signing-config"]) => {

@@ -51,7 +51,7 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     let answered = match parts.as_slice() {
         ["2015-03-31", "functions", rest @ ..] => functions(plane, request, rest),
         ["2018-10-31", "layers"] => plane.get_layer(&request.parameter("Arn").unwrap_or_default()),
-        ["2018-10-31", "layers", name, "versions"] if request.method == "POST" => Ok(plane.publish_layer(name, &request.json())),
+        ["2018-10-31", "layers", name, "versions"] if request.method == "POST" => plane.publish_layer(name, &request.json()),
         ["2018-10-31", "layers", name, "versions"] => {
             Ok(plane.list_layer_versions(name, request.parameter("Marker").as_deref(), size(request)))
         }

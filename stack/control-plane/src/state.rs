@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::alarm::Alarm;
 use crate::answer::Answer;
 use crate::apis::Apis;
-use crate::arn::{ACCOUNT, REGION, arn_of, layer_arn, names};
+use crate::arn::{arn_of, names};
 use crate::configuration::{Configuration, LastUpdate};
 use crate::document::Document;
 use crate::experiment::{Experiment, Template};
 use crate::function::{Function, Signing};
+use crate::layers::LayerVersion;
 use crate::log_line::LogLine;
 use crate::parameter::Parameter;
 use crate::policies::Rights;
@@ -66,8 +67,8 @@ pub struct ControlPlane {
     pub throttled: std::collections::BTreeSet<String>,
     /// This many reads of a page after the first one fail.
     pub failing_pages: u32,
-    /// The architectures of each layer's version, by ARN.
-    pub layers: BTreeMap<String, Vec<String>>,
+    /// The versions of layers by ARN.
+    pub layers: BTreeMap<String, LayerVersion>,
     /// The policies of the callers.
     pub rights: Rights,
     /// How updates settle.
@@ -185,37 +186,6 @@ impl ControlPlane {
         self.add(Function::new(configuration));
         let shown = self.function(name)?.latest.shown();
         Ok(Answer::ok(201, shown))
-    }
-
-    /// `PublishLayerVersion`, likewise.
-    pub(crate) fn publish_layer(&mut self, name: &str, wish: &Value) -> Answer {
-        let stem = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}");
-        let number = (1..).find(|number| !self.layers.contains_key(&format!("{stem}:{number}"))).unwrap_or(1);
-        let given = wish["CompatibleArchitectures"].as_array().into_iter().flatten();
-        let architectures = given.filter_map(|one| one.as_str().map(str::to_owned)).collect();
-        let arn = format!("{stem}:{number}");
-        self.layers.insert(arn.clone(), architectures);
-        Answer::ok(201, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": number}))
-    }
-
-    /// `GetLayerVersion` and `GetLayerVersionByArn`.
-    pub(crate) fn get_layer(&self, arn: &str) -> Result<Answer, Answer> {
-        let architectures = self.layers.get(arn).ok_or_else(|| Answer::not_found(format!("Layer version {arn}")))?;
-        let (stem, number) = arn.rsplit_once(':').unwrap_or((arn, "0"));
-        let version = number.parse::<u64>().unwrap_or_default();
-        Ok(Answer::ok(200, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": version, "CompatibleArchitectures": architectures})))
-    }
-
-    /// `ListLayerVersions`: the newest first, in pages; a layer that does not exist has none.
-    pub(crate) fn list_layer_versions(&self, name: &str, marker: Option<&str>, size: usize) -> Answer {
-        let stem = layer_arn(name, "");
-        let number = |arn: &str| arn.strip_prefix(&stem).and_then(|number| number.parse::<u64>().ok());
-        let mut found: Vec<_> = self.layers.iter().filter_map(|(arn, fits)| Some((number(arn)?, arn, fits))).collect();
-        found.sort_by_key(|(number, ..)| std::cmp::Reverse(*number));
-        let shown = found
-            .into_iter()
-            .map(|(number, arn, fits)| json!({"LayerVersionArn": arn, "Version": number, "CompatibleArchitectures": fits}));
-        page("LayerVersions", shown.collect(), marker, size)
     }
 
     /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing does not

@@ -9,7 +9,7 @@ const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:ours:1";
 
 fn plane() -> ControlPlane {
     let mut plane = ControlPlane::default();
-    plane.layers.insert(LAYER.to_owned(), Vec::new());
+    plane.layers.insert(LAYER.to_owned(), control_plane::LayerVersion::default());
     plane.add(Function::new(Configuration::new("f")));
     plane
 }

@@ -99,7 +99,7 @@ impl Drop for Account {
 fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
     let (settling, publishing) = (Settling { looks: 2, next_fails: None }, Publishing { looks: 2, propagation_ms: 1_500 });
     let mut plane = ControlPlane { settling, publishing, ..ControlPlane::default() };
-    plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
+    plane.layers.insert(LAYER.into(), control_plane::LayerVersion::on(&["x86_64"]));
     for name in &addresses.functions {
         let mut function = Function::new(Configuration { runtime: Some("provided.al2023".to_owned()), ..Configuration::new(name) });
         function.tags.insert("brownout".into(), "allowed".into());

@@ -119,6 +119,23 @@ impl Cloud {
         edit(&mut self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().latest);
     }
 
+    /// A second function, on this architecture, that the experiment strikes too.
+    pub fn strike_another(&self, name: &str, architecture: &str) {
+        let mut function = Deployed::new(Configuration { architecture: architecture.to_owned(), ..Configuration::new(name) });
+        function.tags.insert("brownout".into(), "allowed".into());
+        self.plane.lock().unwrap().plane.add(function);
+        let stem = "arn:aws:lambda:eu-central-1:123456789012:function:";
+        let section = format!(
+            "[[aws.function]]\narn = \"{stem}{name}\"\nrole = \"arn:aws:iam::123456789012:role/{name}\"\ntriggers = [\"http\"]\n\n"
+        );
+        self.rewrite("[[load.requests]]\nof = \"orders GET", &format!("{section}[[load.requests]]\nof = \"orders GET"));
+    }
+
+    /// How often the function was changed.
+    pub fn revision(&self, name: &str) -> u64 {
+        self.plane.lock().unwrap().plane.functions[name].latest.revision
+    }
+
     pub fn tag(&self, tags: &[(&str, &str)]) {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().tags = tags;
@@ -236,7 +253,7 @@ fn account(lie: Lie) -> ControlPlane {
     let (settling, failing_pages) = (Settling { looks: 2, next_fails: None }, if lie == Lie::PagesFail { u32::MAX } else { 0 });
     let publishing = Publishing { looks: 2, propagation_ms: 1_500 };
     let mut plane = ControlPlane { settling, failing_pages, publishing, ..ControlPlane::default() };
-    plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
+    plane.layers.insert(LAYER.into(), control_plane::LayerVersion::on(&["x86_64"]));
     plane.add(function);
     plane
 }

@@ -5,6 +5,7 @@
 
 mod brake;
 mod fis;
+mod layer;
 mod rights;
 
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::player::Player;
 use crate::support::{self, signal, within};
 
 /// Exports the experiment, and returns one of the files.
-fn exported(cloud: &Cloud, form: &str, file: &str) -> Value {
+pub fn exported(cloud: &Cloud, form: &str, file: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display().to_string();
     let (code, said, errors) = cloud.brownout(&["export", form, &cloud.file(), "--out", &out]);
@@ -20,12 +20,12 @@ fn exported(cloud: &Cloud, form: &str, file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(Path::new(&out).join(file)).unwrap()).unwrap()
 }
 
-fn hold(cloud: &Cloud, key: &str, policy: &Value) {
+pub fn hold(cloud: &Cloud, key: &str, policy: &Value) {
     cloud.plane().lock().unwrap().plane.rights.hold(key, policy).unwrap();
 }
 
 /// The parts of a policy that were not needed.
-fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
+pub fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
     let plane = cloud.plane();
     let needless = plane.lock().unwrap().plane.rights.needless(key);
     needless.into_iter().map(|(sid, action)| format!("{sid} {action}")).collect()

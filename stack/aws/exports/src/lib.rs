@@ -6,6 +6,7 @@ extern crate self as exports;
 
 pub mod alarms;
 mod arn;
+mod cost;
 mod document;
 mod experiment;
 mod fis;
@@ -15,6 +16,7 @@ mod github_actions;
 mod iam;
 mod mark;
 mod policies;
+pub mod prices;
 mod sam;
 mod seed_policy;
 mod terraform;
@@ -26,6 +28,7 @@ mod written;
 mod example;
 
 pub use arn::Arn;
+pub use cost::{Cost, Usage};
 pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
 pub use experiment::{Experiment, Function, LONGEST, LONGEST_GRACE, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
 pub use fis::{

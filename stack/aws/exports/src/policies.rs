@@ -41,6 +41,7 @@ pub const ACTIONS: &[&str] = &[
     "lambda:ListLayerVersions",
     "lambda:ListTags",
     "lambda:ListVersionsByFunction",
+    "lambda:PublishLayerVersion",
     "lambda:PublishVersion",
     "lambda:UpdateAlias",
     "lambda:UpdateFunctionConfiguration",
@@ -223,6 +224,17 @@ pub fn of_the_lookup(experiment: &Experiment) -> Value {
     ])
 }
 
+/// The permissions of `brownout layer publish` for the experiment's layer.
+pub fn of_the_layer(experiment: &Experiment) -> Value {
+    let any = any_version(&experiment.layer);
+    let name = any.strip_suffix(":*").unwrap_or(&any).to_owned();
+    policy(vec![
+        allow("PublishLayer", &["lambda:PublishLayerVersion"], [name]),
+        allow("CompareLayer", &["lambda:GetLayerVersion"], [any]),
+        allow("ListLayer", &["lambda:ListLayerVersions"], ["*".to_owned()]),
+    ])
+}
+
 /// The ARN of the document.
 fn document(experiment: &Experiment) -> String {
     experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string()
@@ -325,6 +337,7 @@ mod tests {
             of_brownout(&experiment),
             of_the_driver(&experiment),
             of_the_lookup(&experiment),
+            of_the_layer(&experiment),
             trust(&experiment, "fis", "experiment/*"),
         ];
         policies.iter().flat_map(statements).collect()
@@ -352,7 +365,7 @@ mod tests {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
             assert!(
-                !on_all || ["WriteTheLog", "FindWhatIsAttached", "FindWhatRunsMade", "FindLayerAndBroker"].contains(&sid),
+                !on_all || ["WriteTheLog", "FindWhatIsAttached", "FindWhatRunsMade", "FindLayerAndBroker", "ListLayer"].contains(&sid),
                 "{statement}"
             );
         }

@@ -5,15 +5,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use exports::Experiment;
+use exports::{Experiment, Usage};
 use faults::{Entry, Plan};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod finding;
+mod layer;
 mod named_stack;
 
 pub use finding::Finding;
+pub use layer::{LAYER, LayerZip, Publish};
 pub use named_stack::{Resolve, Resolved, Seed, Unseed};
 
 /// The program that calls AWS; it is in the same folder as the command.
@@ -37,6 +39,8 @@ pub enum Task {
     Seed(Box<Seed>),
     /// `brownout unseed`: delete what `brownout seed` created, and print it.
     Unseed(Unseed),
+    /// `brownout layer publish`: make versions of the layer, and print their ARNs.
+    Publish(Publish),
 }
 
 /// A checked experiment on deployed functions.
@@ -55,6 +59,20 @@ pub struct AwsPlan {
     pub longest: Duration,
     /// Arrivals a second.
     pub rate: f64,
+}
+
+impl AwsPlan {
+    /// What the run uses, with each function's timeout; their memory is not known here.
+    pub fn usage(&self, via: Via) -> Usage {
+        let Self { experiment, length, rate, fis_lead, .. } = self;
+        let of_all = Usage::of(&experiment.plan.faults, *rate, *length, experiment.duration);
+        let functions = experiment.functions.iter();
+        let usage = functions.fold(of_all, |usage, function| usage.with_function(function.name(), None, function.timeout));
+        match via {
+            Via::Plan => usage,
+            Via::Fis => usage.by_fis(*fis_lead),
+        }
+    }
 }
 
 /// The plan that is printed.

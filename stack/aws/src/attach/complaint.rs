@@ -42,12 +42,22 @@ pub enum Complaint {
     #[error("its last update failed (`{0}`); repair that first")]
     LastUpdate(String),
     /// The layer was built for another processor.
-    #[error("it runs on `{function}` and the layer is for `{layer}`; build the layer with `--arch`")]
+    #[error(
+        "it runs on `{function}` and the layer is for `{layer}`; name a version for `{function}`; `brownout layer build --arch {function}` and `layer publish` make one"
+    )]
     Architecture {
         /// The function's.
         function: String,
         /// The layer's, separated by commas.
         layer: String,
+    },
+    /// The layer does not say for which processor it was built.
+    #[error(
+        "it runs on `{function}` and the layer's version names no architecture; publish the layer with `brownout layer publish`, which names it"
+    )]
+    NoArchitecture {
+        /// The function's.
+        function: String,
     },
     /// The layer does not exist.
     #[error("the layer `{0}` is not there or may not be read; publish it, or allow `lambda:GetLayerVersion`")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::complaint::Complaint;
 use super::update::Update;
-use super::wish::{Surroundings, Wish};
+use super::wish::{Layer, Surroundings, Wish};
 use crate::function::{Function, LastUpdate, Package, Readable};
 use crate::marker::{Marker, Record, UNDO};
 use crate::secret::{MOST_BYTES, Variables};
@@ -106,14 +106,19 @@ fn complain(function: &Function, around: &Surroundings, wish: &Wish, complaints:
     if around.enforced && !has {
         complaints.push(Complaint::Signing);
     }
-    match &around.architectures {
-        None => complaints.push(Complaint::NoLayer(layer.arn().to_owned())),
-        Some(all) if !all.is_empty() && !all.contains(&function.architecture) => {
-            complaints.push(Complaint::Architecture { function: function.architecture.clone(), layer: all.join(", ") });
-        }
-        Some(_) => (),
-    }
+    complaints.extend(unfit(function, around.architectures.as_deref(), layer));
     complaints.extend(wish.settings.keys().filter(|name| !name.starts_with("BROWNOUT_") || *name == UNDO).cloned().map(Complaint::Setting));
+}
+
+/// Why the layer cannot run beside the function; `architectures` are those that the layer names, `None` if it is not there.
+pub fn unfit(function: &Function, architectures: Option<&[String]>, layer: &Layer) -> Option<Complaint> {
+    let runs_on = function.architecture.clone();
+    match architectures {
+        None => Some(Complaint::NoLayer(layer.arn().to_owned())),
+        // A program for another processor would prevent every environment from starting.
+        Some([]) => Some(Complaint::NoArchitecture { function: runs_on }),
+        Some(all) => (!all.contains(&runs_on)).then(|| Complaint::Architecture { function: runs_on, layer: all.join(", ") }),
+    }
 }
 
 /// The variables that are set, besides the record.

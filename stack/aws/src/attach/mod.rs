@@ -8,6 +8,6 @@ pub(crate) mod wish;
 
 pub use act::{AttachError, Attached, attach, preview};
 pub use complaint::Complaint;
-pub use decide::{Step, decide, record_of};
+pub use decide::{Step, decide, record_of, unfit};
 pub use update::Update;
 pub use wish::{Layer, Surroundings, Wish};

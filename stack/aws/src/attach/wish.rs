@@ -67,7 +67,7 @@ pub struct Wish {
 /// What was found around a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The layer's compatible architectures, empty meaning any; `None` if the layer does not exist
+    /// The architectures that the layer names, empty if it names none; `None` if the layer does not exist
     /// or may not be read.
     pub architectures: Option<Vec<String>>,
     /// Whether code signing refuses unsigned layers.

@@ -57,8 +57,8 @@ pub enum ResolveError {
     Layer(String),
     /// No layer version fits.
     #[error(
-        "the account has no version of the layer `brownout` for {architectures} in this Region; `brownout layer build` makes one and \
-         prints the command that publishes it; or name a layer version by its ARN in `[aws] layer`"
+        "the account has no version of the layer `brownout` for {architectures} in this Region; `brownout layer build` and \
+         `brownout layer publish` make one; or name a layer version by its ARN in `[aws] layer`"
     )]
     NoLayer {
         /// What the functions run on.

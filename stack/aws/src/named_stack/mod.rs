@@ -3,7 +3,7 @@
 mod apis;
 mod error;
 mod functions;
-mod layer;
+pub(crate) mod layer;
 mod pools;
 mod reader;
 mod resource;

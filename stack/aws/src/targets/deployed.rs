@@ -16,7 +16,7 @@ use super::attached::{Attached, bring, take};
 use super::ledgers::Ledgers;
 use super::{Driver, Failed};
 use crate::arm::{Place, Store};
-use crate::attach::Wish;
+use crate::attach::{AttachError, Step, Wish, preview};
 use crate::client::Lambda;
 use crate::journal::{self, Journal};
 use crate::marker::Run;
@@ -67,6 +67,19 @@ impl Deployed {
     /// Functions that are not touched yet, for the attach of `run`; the plan goes to `place`.
     pub fn new(reach: Reach, run: Run, place: Place, functions: Vec<Function>) -> Self {
         Self { reach, place, run, functions, tried: Vec::new(), arming: None, ledgers: None }
+    }
+
+    /// Decides what an attach would do to each function, without changing one: if one cannot be attached to, none is.
+    async fn look_at_functions(&self) -> Result<(), Failed> {
+        let mut refused = Vec::new();
+        for Function { arn, name, wish, .. } in &self.functions {
+            let lambda = &self.reach.lambda;
+            let (_, step) = preview(lambda, arn, wish).await.map_err(|error| Failed(chain(&error)))?;
+            if let Step::Refuse(complaints) = step {
+                refused.push(AttachError::Refused { function: name.clone(), complaints }.to_string());
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(Failed(format!("{}; nothing was touched", refused.join("; ")))) }
     }
 
     /// Attaches all functions at once, because one in a VPC takes minutes. Each attach is awaited,
@@ -134,6 +147,7 @@ impl Deployed {
 #[async_trait]
 impl Driver for Deployed {
     async fn deploy(&mut self) -> Result<(), Failed> {
+        self.look_at_functions().await?;
         self.attach_all().await?;
         let mut groups = Vec::new();
         for function in &self.functions {

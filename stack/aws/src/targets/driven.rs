@@ -19,6 +19,7 @@ use super::story::{LOOKS, Story, Watching, locked};
 use super::{Driver, Failed};
 use crate::alarms::{Alarms, States};
 use crate::arm::{ArmError, Armed, Place};
+use crate::attach::{AttachError, Layer, unfit};
 use crate::call::CallError;
 use crate::canary;
 use crate::fis::{Actions, Fis, Prepared, Status};
@@ -119,14 +120,20 @@ impl Driven {
         }
     }
 
-    /// Reads the functions before the run, and fails if another run holds one.
+    /// Reads the functions before the run, and fails if another run holds one or the layer does not run beside one.
     async fn look_at_functions(&mut self) -> Result<(), Failed> {
+        let layer = Layer::try_from(self.wish.experiment.layer.to_string()).map_err(Failed)?;
+        let patience = self.reach.lambda.patience;
+        let architectures = patience.insist(|| self.reach.lambda.architectures(&layer)).await.map_err(|error| down(&error))?;
         for function in &self.wish.experiment.functions {
             let arn = function.arn.to_string();
             let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| down(&error))?;
             if let Marker::Of(record) = Marker::of(&found) {
                 let what = format!("`{}` is held by run {}; `brownout recover --run {1}` lets it go", found.name, record.run);
                 return Err(Failed(what));
+            }
+            if let Some(complaint) = unfit(&found, architectures.as_deref(), &layer) {
+                return Err(Failed(AttachError::Refused { function: found.name, complaints: vec![complaint] }.to_string()));
             }
             if let Some(alias) = &function.alias {
                 canary::preview(&self.reach.lambda, &arn, alias).await.map_err(|error| down(&error))?;

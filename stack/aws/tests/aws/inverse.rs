@@ -13,6 +13,7 @@ fn function(layers: Vec<String>, variables: &[(String, String)], runtime: &str) 
         version: "$LATEST".to_owned(),
         package: Package::Zip { runtime: runtime.to_owned() },
         architecture: "x86_64".to_owned(),
+        memory_mb: None,
         layers,
         variables: Readable::Yes(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Variables>()),
         state: "Active".to_owned(),
@@ -40,7 +41,7 @@ proptest! {
         runtime in prop::sample::select(vec!["python3.13", "nodejs22.x", "java21", "provided.al2023"]),
     ) {
         let before = function(layers, &variables, runtime);
-        let around = Surroundings { architectures: Some(Vec::new()), ..Surroundings::default() };
+        let around = Surroundings { architectures: Some(vec!["x86_64".to_owned()]), ..Surroundings::default() };
         let attach::Step::Update { update, record } = attach::decide(&before, &around, &wish("r")) else { panic!("refused") };
         let attached = Function { layers: update.layers, variables: Readable::Yes(update.variables), ..before.clone() };
         prop_assert_eq!(attach::decide(&attached, &around, &wish("r")), attach::Step::Done(record));

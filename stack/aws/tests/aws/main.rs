@@ -22,6 +22,7 @@ mod kills;
 mod logs;
 mod moto;
 mod named_stack;
+mod publish;
 mod refusals;
 mod runs;
 mod seed;

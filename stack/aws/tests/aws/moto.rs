@@ -29,6 +29,7 @@ use aws::{Lambda, Patience};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LayerVersionContentInput, Runtime};
+use base64::Engine as _;
 use protocol::{Resolved, Seed};
 use run_folder::deployment::User;
 use serde_json::{Value, json};
@@ -152,6 +153,20 @@ async fn attach_and_undo_work_against_moto() {
     assert!(Armed::left_by(store, place, "r1").await.unwrap().is_none());
 }
 
+#[tokio::test]
+async fn the_layer_is_published_once_to_moto() {
+    let Some((_server, endpoint)) = moto() else { return };
+    let lambda = Lambda::new(&config().into_builder().endpoint_url(&endpoint).build(), PATIENCE);
+    let zip = [b"PK\x05\x06".as_slice(), &[0; 18]].concat();
+    let code_sha = base64::engine::general_purpose::STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &zip));
+    let mut published = Vec::new();
+    for architecture in ["x86_64", "x86_64", "arm64"] {
+        published.push(aws::publish::publish(&lambda, "brownout", architecture, &zip, &code_sha).await.unwrap());
+    }
+    assert_eq!(published.iter().map(|one| one.is_new).collect::<Vec<_>>(), [true, false, true]);
+    assert!(published[0].arn == published[1].arn && published[2].arn.to_string().ends_with("layer:brownout:2"), "{published:?}");
+}
+
 /// One JSON call, signed by nobody: moto does not check.
 fn called(endpoint: &str, target: &str, body: &Value) -> Value {
     let service = if target.starts_with("DynamoDB") { "dynamodb" } else { "cognito-idp" };
@@ -257,7 +272,7 @@ async fn a_seed_and_its_end_work_against_moto_also_if_answers_were_lost() {
             }
         };
         let undoing = unseed(&services, &folder, &journal, noted.unwrap()).await.unwrap();
-        assert_eq!((undoing.deleted, undoing.gone, undoing.left.as_slice()), (7, 0, [].as_slice()));
+        assert_eq!((undoing.deleted, undoing.gone, undoing.left.as_slice()), (9, 0, [].as_slice()));
         assert_eq!(seedable(&endpoint, &pool), before);
     }
 }

@@ -35,7 +35,9 @@ fn own(plan: &AwsPlan) -> String {
     let renewals = experiment.duration.as_secs() / 15 + 1;
     let parameter = experiment.plan_parameter_of("<run>");
     let mut out = format!(
-        "  {count} x ListTags, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration\n  \
+        "  {count} x ListTags\n  \
+         2 x {count} x GetFunctionConfiguration, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency: all functions are looked \
+         at before the first is changed\n  \
          {count} x UpdateFunctionConfiguration (attach): new environments start, and the layer lies idle\n"
     );
     if aliases > 0 {
@@ -70,7 +72,7 @@ fn by_fis(plan: &AwsPlan) -> String {
     let experiment = &plan.experiment;
     let (count, aliases) = (experiment.functions.len(), aliases(experiment));
     let (document, faults) = (experiment.named("strike"), experiment.faults_parameter());
-    let mut out = format!("  brownout   {count} x ListTags, GetFunctionConfiguration\n");
+    let mut out = format!("  brownout   {count} x ListTags, 1 x GetLayerVersion, {count} x GetFunctionConfiguration\n");
     if aliases > 0 {
         let _ = writeln!(out, "  brownout   {aliases} x GetAlias, and GetFunctionConfiguration of its version");
     }

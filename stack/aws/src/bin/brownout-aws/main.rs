@@ -26,6 +26,7 @@ mod account;
 mod calls;
 mod doctor;
 mod plan;
+mod publish;
 mod recover;
 mod requests;
 mod resolve;
@@ -67,6 +68,7 @@ async fn carry_out() -> Result<u8, Box<dyn Error>> {
         Task::Resolve(wish) => Ok(resolve::resolve(&wish).await?),
         Task::Seed(task) => seed::seed(&task).await,
         Task::Unseed(task) => unseed::unseed(&task).await,
+        Task::Publish(task) => publish::publish(&task).await,
     }
 }
 

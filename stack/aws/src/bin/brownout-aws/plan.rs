@@ -40,11 +40,15 @@ async fn read(Preview { plan, via }: &Preview) -> Result<(String, usize), Box<dy
         let _ = writeln!(out, "  not allowed: {error}");
         complaints += 1;
     }
+    let mut usage = plan.usage(*via);
     for wished in account::wishes(plan, &Run::try_from(RUN.to_owned())?, *via)? {
         let (function, step) = preview(&lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
         complaints += told(&mut out, &wished, &function, step);
+        let timeout = experiment.functions.iter().find(|function| function.name() == wished.name).map(|function| function.timeout);
+        usage = usage.with_function(&wished.name, function.memory_mb, timeout.unwrap_or_default());
     }
     out.push_str(&calls(plan, *via));
+    let _ = writeln!(out, "\n{}", usage.cost());
     Ok((out, complaints))
 }
 

@@ -65,7 +65,7 @@ impl Bench {
         let settling = Settling { looks: 1, next_fails: None };
         let publishing = Publishing { looks: 2, propagation_ms: 0 };
         let mut plane = ControlPlane { settling, publishing, ..ControlPlane::default() };
-        plane.layers.insert(self.experiment.layer.to_string(), vec!["x86_64".into()]);
+        plane.layers.insert(self.experiment.layer.to_string(), control_plane::LayerVersion::on(&["x86_64"]));
         for name in NAMES {
             plane.add(Function { tags: [("brownout".into(), "allowed".into())].into(), ..Function::new(before(name)) });
         }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-use control_plane::{ACCOUNT, Configuration, ControlPlane, Function, REGION, Stack, StackResource, UsagePlan, UserPool};
+use control_plane::{ACCOUNT, Configuration, ControlPlane, Function, LayerVersion, REGION, Stack, StackResource, UsagePlan, UserPool};
 use protocol::Resolve;
 use serde_json::json;
 
@@ -26,10 +26,10 @@ pub fn ask(functions: &[&str]) -> Resolve {
 pub fn plane() -> ControlPlane {
     let mut plane = ControlPlane { broker: format!("broker-ats.iot.{REGION}.amazonaws.com"), ..ControlPlane::default() };
     for (version, architecture) in [(2, "x86_64"), (4, "x86_64"), (5, "arm64")] {
-        plane.layers.insert(layer(version), vec![architecture.to_owned()]);
+        plane.layers.insert(layer(version), LayerVersion::on(&[architecture]));
     }
     // Another layer, whose name begins with the same word.
-    plane.layers.insert(layer(9).replace("brownout", "brownout-old"), Vec::new());
+    plane.layers.insert(layer(9).replace("brownout", "brownout-old"), LayerVersion::default());
     plane.add(Function::new(Configuration::new("authorizer")));
     let mut pruner = Configuration::new("clinic-dev-Pruner-1A");
     pruner.layers = vec![layer(1), format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:tracing:2")];

@@ -158,7 +158,7 @@ impl Journal for World {
 /// A control plane with this function and brownout's layer.
 pub fn plane(function: Function) -> ControlPlane {
     let mut plane = ControlPlane::default();
-    plane.layers.insert(LAYER.to_owned(), vec!["x86_64".to_owned()]);
+    plane.layers.insert(LAYER.to_owned(), control_plane::LayerVersion::on(&["x86_64"]));
     plane.add(function);
     plane
 }
