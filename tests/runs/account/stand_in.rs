@@ -7,14 +7,19 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use control_plane::{Configuration, ControlPlane, Function, PolicyStore, Publishing, Scripted, Settling, Stack, UserPool};
+use control_plane::{Configuration, ControlPlane, Function, Iot, PolicyStore, Publishing, Scripted, Settling, Stack, Thing, UserPool};
 use run_folder::{Addresses, RunFolder};
+use template::apis::{Api, ApiKind};
 
+use crate::account::devices::{self, Issuer};
 use crate::account::{plans, router};
 use crate::support::{BROWNOUT, Outcome, within};
 
 /// The version of brownout's layer in the account.
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
+
+/// The things of the thermostats' template.
+pub const THINGS: [&str; 2] = ["Thermostat1", "Thermostat2"];
 
 /// The stack's name.
 pub const STACK: &str = "samples";
@@ -25,6 +30,8 @@ const COMING_UP: Duration = Duration::from_secs(120);
 pub struct Account {
     plane: Arc<Mutex<Scripted>>,
     endpoint: String,
+    /// The services of the local stack.
+    services: String,
     folder: tempfile::TempDir,
     stack: std::process::Child,
     runtime: Option<tokio::runtime::Runtime>,
@@ -44,16 +51,21 @@ impl Account {
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let plane = Arc::new(Mutex::new(Scripted { plane: plane(&addresses, templates), ..Scripted::default() }));
+        let services = addresses.services.clone();
         let endpoint = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let endpoint = format!("http://{}", listener.local_addr().unwrap());
             let folder = RunFolder::join(&at).unwrap();
             tokio::spawn(plans::hand_over(Arc::clone(&plane), folder.clone()));
             tokio::spawn(plans::print_ledger(Arc::clone(&plane), folder.ledger()));
-            tokio::spawn(router::serve(listener, Arc::clone(&plane), addresses));
+            let issuer = addresses.certificates.as_deref().map(Issuer::of);
+            if let Some(folder) = addresses.certificates.clone() {
+                tokio::spawn(devices::register(Arc::clone(&plane), folder));
+            }
+            tokio::spawn(router::serve(listener, Arc::clone(&plane), addresses, issuer));
             endpoint
         });
-        Self { plane, endpoint, folder, stack, runtime: Some(runtime) }
+        Self { plane, endpoint, services, folder, stack, runtime: Some(runtime) }
     }
 
     /// The configurations of all functions, without the revisions, which every change raises.
@@ -61,6 +73,20 @@ impl Account {
         let plane = &self.plane.lock().unwrap().plane;
         let bare = |(name, function): (&String, &Function)| (name.clone(), Configuration { revision: 0, ..function.latest.clone() });
         plane.functions.iter().map(bare).collect()
+    }
+
+    /// What `seed` wrote for devices: the signer of the broker's certificate goes there by hand, as it is signed privately.
+    pub fn trust_the_broker(&self) {
+        let to = self.folder.path().join("brownout-seeds").join(STACK).join("certificates/ca.pem");
+        std::fs::copy(self.folder.path().join("stack/certificates/ca.pem"), to).unwrap();
+    }
+
+    /// Things, certificates, policies and shadows of AWS IoT: those in the registry, and the things among these that have a shadow.
+    pub fn devices(&self) -> (Iot, Vec<String>) {
+        let (iot, services) = (self.plane.lock().unwrap().plane.iot.clone(), self.services.clone());
+        let has_shadow = |thing: &&str| self.runtime.as_ref().unwrap().block_on(devices::has_shadow(&services, thing));
+        let with_shadow = THINGS.into_iter().filter(has_shadow).map(str::to_owned).collect();
+        (iot, with_shadow)
     }
 
     /// Writes an experiment.
@@ -97,9 +123,10 @@ impl Drop for Account {
 }
 
 fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
+    let broker = addresses.mqtt.trim_start_matches("mqtts://").to_owned();
     let (settling, publishing) = (Settling { looks: 2, next_fails: None }, Publishing { looks: 2, propagation_ms: 1_500 });
-    let mut plane = ControlPlane { settling, publishing, ..ControlPlane::default() };
-    plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
+    let mut plane = ControlPlane { settling, publishing, broker, ..ControlPlane::default() };
+    plane.layers.insert(LAYER.into(), control_plane::LayerVersion::on(&["x86_64"]));
     for name in &addresses.functions {
         let mut function = Function::new(Configuration { runtime: Some("provided.al2023".to_owned()), ..Configuration::new(name) });
         function.tags.insert("brownout".into(), "allowed".into());
@@ -107,7 +134,8 @@ fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
     }
     let mut resources: Vec<Declared> = templates.iter().flat_map(|text| declared(text)).collect();
     for (name, api) in &addresses.apis {
-        let (id, stage) = (name.to_lowercase(), api.stage.trim_start_matches('/').to_owned());
+        let stage = api.stage.trim_start_matches('/').to_owned();
+        let id = Api::new(ApiKind::Rest, name, &stage).id;
         let of_api = |suffix: &str, kind: &str, physical: &str| (format!("{name}{suffix}"), kind.to_owned(), physical.to_owned());
         resources.push(of_api("", "AWS::ApiGateway::RestApi", &id));
         resources.push(of_api(&format!("{stage}Stage"), "AWS::ApiGateway::Stage", &stage));
@@ -122,6 +150,8 @@ fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
     }
     let stores = resources.iter().filter(|(_, kind, _)| kind == "AWS::VerifiedPermissions::PolicyStore");
     plane.stores = stores.map(|(_, _, id)| (id.clone(), PolicyStore::default())).collect();
+    let things = resources.iter().filter(|(_, kind, _)| kind == "AWS::IoT::Thing");
+    plane.iot.things = things.map(|(_, _, name)| (name.clone(), Thing { id: name.clone(), ..Thing::default() })).collect();
     let resources: Vec<_> =
         resources.iter().map(|(logical, kind, physical)| (logical.as_str(), kind.as_str(), physical.as_str())).collect();
     plane.stacks.push(Stack::new(STACK, &resources));
@@ -131,7 +161,10 @@ fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
 /// A resource: its logical id, its type and its physical id.
 type Declared = (String, String, String);
 
-/// The functions, tables and policy stores of a template, whose physical ids are their names.
+/// The types of resources that are shown.
+const SHOWN: [&str; 4] = ["AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::VerifiedPermissions::PolicyStore", "AWS::IoT::Thing"];
+
+/// The functions, tables, policy stores and things of a template, whose physical ids are their names.
 fn declared(template: &str) -> Vec<Declared> {
     let mut found: Vec<Declared> = Vec::new();
     for line in template.lines() {
@@ -141,13 +174,11 @@ fn declared(template: &str) -> Vec<Declared> {
         } else if let (Some(kind), Some(last)) = (word.strip_prefix("Type: AWS::"), found.last_mut().filter(|last| last.1.is_empty())) {
             last.1 = format!("AWS::{}", kind.replace("Serverless::Function", "Lambda::Function"));
         } else if let (Some((_, name)), Some(last)) =
-            (word.split_once("Name: ").filter(|(key, _)| ["Function", "Table"].contains(key)), found.last_mut())
+            (word.split_once("Name: ").filter(|(key, _)| ["Function", "Table", "Thing"].contains(key)), found.last_mut())
         {
             name.clone_into(&mut last.2);
         }
     }
-    found.retain(|(_, kind, _)| {
-        ["AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::VerifiedPermissions::PolicyStore"].contains(&kind.as_str())
-    });
+    found.retain(|(_, kind, _)| SHOWN.contains(&kind.as_str()));
     found
 }

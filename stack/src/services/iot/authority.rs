@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 
 /// The authority's files.
@@ -112,6 +112,17 @@ impl Authority {
         self.signed(parameters)
     }
 
+    /// A certificate (DER) for a device that keeps its key: `point` is the public key on the curve P-256, uncompressed.
+    ///
+    /// # Errors
+    /// If it cannot be signed.
+    pub fn device_with_key(&self, name: &str, point: &[u8]) -> io::Result<Vec<u8>> {
+        let mut parameters = named(name);
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let signed = parameters.signed_by(&Point(point), &self.certificate, &self.key).map_err(io::Error::other)?;
+        Ok(signed.der().to_vec())
+    }
+
     /// A certificate for a server with these names and addresses.
     ///
     /// # Errors
@@ -127,6 +138,19 @@ impl Authority {
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let signed = parameters.signed_by(&key, &self.certificate, &self.key).map_err(io::Error::other)?;
         Ok(Identity { der: signed.der().to_vec(), certificate: signed.pem(), key: key.serialize_pem() })
+    }
+}
+
+/// A public key on the curve P-256.
+struct Point<'a>(&'a [u8]);
+
+impl PublicKeyData for Point<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    fn algorithm(&self) -> &SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
     }
 }
 
