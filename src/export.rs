@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use exports::{Experiment, File, GameDay, Write};
+use exports::{Experiment, File, GameDay, LoadJob, Write};
 use faults::time::Time;
 
 use crate::check;
@@ -44,7 +44,11 @@ fn files(arguments: &Export) -> Result<Vec<File>, String> {
     if (arguments.wait.is_some() || arguments.name.is_some()) && !matches!(arguments.form.write, Write::GameDay(_)) {
         return Err(format!("error: `--wait` and `--name` are for a game day, and `{}` writes none\n", arguments.form.name));
     }
+    if arguments.workers.is_some() != matches!(arguments.form.write, Write::Load(_)) {
+        return Err(format!("error: `--workers N` is for the exports of a load, and needed there; this is `{}`\n", arguments.form.name));
+    }
     match arguments.form.write {
+        Write::Load(write) => load(arguments).map(|job| write(&job)),
         Write::GameDay(write) => write(&game_day(arguments)?).map_err(|error| format!("error: {error}\n")),
         Write::Experiment(write) => write(&one()?).map_err(|error| format!("error: {error}\n")),
         Write::Names(write) => local(&arguments.experiments).map(write),
@@ -55,6 +59,14 @@ fn game_day(arguments: &Export) -> Result<GameDay, String> {
     let experiments = arguments.experiments.iter().map(|wanted| deployed(wanted)).collect::<Result<_, _>>()?;
     let wait = arguments.wait.map_or(WAIT, Time::duration);
     Ok(GameDay { name: arguments.name.clone().unwrap_or_else(|| "game-day".to_owned()), experiments, wait })
+}
+
+fn load(arguments: &Export) -> Result<LoadJob, String> {
+    let (Some(workers), [file]) = (arguments.workers, arguments.experiments.as_slice()) else {
+        return Err(format!("error: `{}` is written for one load\n", arguments.form.name));
+    };
+    let plan = check::read_load(file, workers)?;
+    Ok(LoadJob { name: plan.name, file: file.clone(), workers, length: plan.timeline.end() })
 }
 
 fn local(experiments: &[String]) -> Result<&[String], String> {

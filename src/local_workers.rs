@@ -20,8 +20,12 @@ use crate::report;
 use crate::run::new_folder;
 use crate::signals::Signals;
 
-/// Workers have so much time to get ready, unless the start time is given.
+/// Workers have so much time to get ready, and a second more for each of so many arrivals a second, unless the start time is given.
 const LEAD: Duration = Duration::from_secs(4);
+const ARRIVALS: f64 = 500.0;
+
+/// They never have longer.
+const LONGEST_LEAD: Duration = Duration::from_secs(60);
 
 /// Where a worker's words go, in its folder.
 const LOG: &str = "logs/worker.log";
@@ -34,7 +38,7 @@ pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Erro
     let (runtime, signals) = Signals::begin()?;
     let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
     prepare(&folder, count, arguments.force)?;
-    let start_at = arguments.workers.start_at.unwrap_or_else(|| SystemTime::now() + LEAD);
+    let start_at = arguments.workers.start_at.unwrap_or_else(|| SystemTime::now() + lead(plan.load.arrivals()));
     eprintln!("{}\n", plan.question);
     engine::check::power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
     eprintln!("{count} workers send from {} on, for {} s", dates::readable(start_at), plan.timeline.end().as_secs());
@@ -57,6 +61,11 @@ fn prepare(folder: &RunFolder, count: u64, force: bool) -> Result<(), Box<dyn Er
         RunFolder::claim(&folder.path().join(folder_name(index)), force)?;
     }
     Ok(())
+}
+
+/// More arrivals have more users, each of which opens a connection beforehand.
+fn lead(arrivals_a_second: f64) -> Duration {
+    (LEAD + Duration::from_secs_f64(arrivals_a_second / ARRIVALS)).min(LONGEST_LEAD)
 }
 
 fn start(arguments: &Load, out: &Path, index: u64, count: u64, start_at: SystemTime) -> std::io::Result<Child> {

@@ -138,7 +138,7 @@ pub fn begin(out: &Path, force: bool, plan: &Plan, part: Part) -> Result<(RunFol
         index: part.index(),
         of: part.of(),
         experiment: experiment(plan, String::new()),
-        data: scenarios::journeys::digest(&plan.load.journeys),
+        data: scenarios::digest::digest(&plan.load.journeys),
         start_at_unix_ms: start_at.map(whole_ms),
         counted: None,
     };
@@ -183,12 +183,14 @@ fn whole_ms(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    type Case<'a> = (Option<u64>, Option<u64>, &'a [(&'a str, &'a str)], Result<Role, String>);
+
     #[test]
     fn a_worker_knows_its_place_from_the_command_line_or_from_its_engine() {
         let part = |index, of| Ok(Role::Worker(Part::new(index, of).unwrap()));
         let wrong = |says: &str| Err(says.to_owned());
         let slurm = [("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_MIN", "1"), ("SLURM_ARRAY_TASK_COUNT", "8"), ("SLURM_PROCID", "0")];
-        let cases: [(Option<u64>, Option<u64>, &[(&str, &str)], Result<Role, String>); 14] = [
+        let cases: [Case<'_>; 14] = [
             (Some(1), Some(3), &[], part(1, 3)),
             (None, Some(8), &[("JOB_COMPLETION_INDEX", "7")], part(7, 8)),
             (None, None, &[("AWS_BATCH_JOB_ARRAY_INDEX", "2"), ("AWS_BATCH_JOB_ARRAY_SIZE", "4")], part(2, 4)),

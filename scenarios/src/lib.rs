@@ -1,6 +1,7 @@
 //! Traffic, devices and oracles: who asks what and when, and what is a right answer.
 
 pub mod conservation;
+pub mod digest;
 pub mod exchange;
 pub mod invariants;
 pub mod journeys;

@@ -111,6 +111,8 @@ fn a_worker_that_did_something_else_is_named() {
     );
 }
 
+type Change<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn a_worker_that_is_not_whole_is_named() {
     let remove = |folder: &Path, name: &str| fs::remove_file(folder.join("worker-1").join(name)).unwrap();
@@ -119,7 +121,7 @@ fn a_worker_that_is_not_whole_is_named() {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(path, &text[..text.len() / 2]).unwrap();
     };
-    let cases: [(&dyn Fn(&Path), &str); 6] = [
+    let cases: [(Change<'_>, &str); 6] = [
         (&|folder| fs::remove_dir_all(folder.join("worker-1")).unwrap(), "worker 1 of 3 is missing"),
         (&|folder| worker(1, 3).0.begins(&folder.join("worker-1")).unwrap(), "worker 1 was cut off: it began and did not end"),
         (&|folder| remove(folder, RECORD), "worker 1 did not begin"),

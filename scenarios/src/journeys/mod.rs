@@ -1,7 +1,6 @@
 //! Journeys that an experiment's file describes: requests one after another, with values from a data
 //! file, from answers, and made up. It judges nothing.
 
-mod digest;
 mod expected;
 mod json;
 mod kept;
@@ -13,7 +12,6 @@ use std::time::Duration;
 
 use load::{Arrivals, Endpoint, Schedule, Shape};
 
-pub use digest::digest;
 pub use expected::Expected;
 pub use json::Json;
 pub use kept::Keep;

@@ -6,6 +6,7 @@ use crate::fis::fis;
 use crate::game_day::{GameDay, fis_game_day};
 use crate::github_actions::github_actions;
 use crate::iam::iam_policy;
+use crate::load_workers::{LoadJob, batch, kubernetes, slurm};
 use crate::sam::sam;
 use crate::terraform::terraform;
 use crate::written::{File, Refused};
@@ -30,10 +31,12 @@ pub enum Write {
     GameDay(fn(&GameDay) -> Result<Vec<File>, Refused>),
     /// The names of experiments on local stacks.
     Names(fn(&[String]) -> Vec<File>),
+    /// Load alone, and how many workers share it.
+    Load(fn(&LoadJob) -> Vec<File>),
 }
 
 /// All formats.
-pub static FORMATS: [Format; 6] = [
+pub static FORMATS: [Format; 9] = [
     Format {
         name: "fis",
         about: "FIS experiment template with the SSM document that it starts, roles, log and stop conditions",
@@ -56,6 +59,9 @@ pub static FORMATS: [Format; 6] = [
         about: "A workflow that runs experiments on this machine and keeps their reports",
         write: Write::Names(github_actions),
     },
+    Format { name: "slurm", about: "The workers of a load as an array of Slurm", write: Write::Load(slurm) },
+    Format { name: "batch", about: "The same as an array job of AWS Batch, a CloudFormation template", write: Write::Load(batch) },
+    Format { name: "kubernetes", about: "The same as an Indexed Job of Kubernetes", write: Write::Load(kubernetes) },
 ];
 
 #[cfg(test)]

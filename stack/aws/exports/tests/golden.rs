@@ -8,7 +8,7 @@ mod example;
 
 use std::path::Path;
 
-use exports::File;
+use exports::{File, LoadJob};
 
 fn compare(folder: &str, files: &[File]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
@@ -53,6 +53,15 @@ fn the_sam_template_matches_the_golden_file() {
 #[test]
 fn the_terraform_file_matches_the_golden_file() {
     compare("terraform", &exports::terraform(&example::experiment()).unwrap());
+}
+
+#[test]
+fn the_jobs_of_a_load_match_the_golden_files() {
+    let length = std::time::Duration::from_secs(125);
+    let job = LoadJob { name: "shop".into(), file: "loads/shop.toml".into(), workers: 8, length };
+    compare("slurm", &exports::slurm(&job));
+    compare("batch", &exports::batch(&job));
+    compare("kubernetes", &exports::kubernetes(&job));
 }
 
 #[test]

@@ -267,7 +267,9 @@ fn the_templates_pass_aws_own_lint() {
     let parts = std::fs::read_to_string(golden.join("sam/sam.yaml")).unwrap();
     let whole = folder.path().join("sam.yaml");
     std::fs::write(&whole, parts.replace(function, &format!("{function}{code}"))).unwrap();
-    for file in [golden.join("fis/cloudformation.yaml"), golden.join("fis-game-day/cloudformation.yaml"), whole] {
+    for file in
+        [golden.join("fis/cloudformation.yaml"), golden.join("fis-game-day/cloudformation.yaml"), golden.join("batch/batch.yaml"), whole]
+    {
         let Some(mut lint) = program("cfn-lint") else { return };
         lint.arg(file);
         assert_passes(lint);

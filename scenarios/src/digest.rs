@@ -3,7 +3,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{Journey, Times};
+use crate::journeys::{Journey, Times};
 
 /// The first 16 hexadecimal digits of SHA-256 over all rows and recorded requests, in their order. The values of variables of the
 /// environment are not in it.
@@ -38,8 +38,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::{RecordedArrival, To};
     use super::*;
+    use crate::journeys::{RecordedArrival, To};
 
     #[test]
     fn other_rows_and_another_log_have_another_digest() {

@@ -1,0 +1,212 @@
+//! `export slurm`, `export batch`, `export kubernetes`: the workers of a load as an array job of an engine. All begin at one time, which
+//! is given when the job is submitted; each finds its part by the engine's own variables. Judging is not the engine's: `brownout report`
+//! does it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::text::yaml;
+use super::written::File;
+
+/// A load and its workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadJob {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// The path of the file, as the workers see it.
+    pub file: String,
+    /// How many workers share it, 2 at least.
+    pub workers: u64,
+    /// How long it is sent.
+    pub length: Duration,
+}
+
+impl LoadJob {
+    /// A name that every engine takes: lower case, digits and hyphens.
+    fn label(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let label: String = self.name.chars().map(plain).take(40).collect();
+        format!("brownout-{}", label.trim_matches('-'))
+    }
+
+    /// The folder of all workers, beside the file.
+    fn out(&self) -> String {
+        format!("{}-workers", self.name)
+    }
+
+    /// How long a worker may take, in whole minutes: ten for its start and its last answers.
+    fn minutes(&self) -> u64 {
+        self.length.as_secs().div_ceil(60) + 10
+    }
+
+    /// The file's name: in a container it is in the shared folder.
+    fn in_folder(&self) -> String {
+        format!("{SHARED}/{}", self.file.rsplit('/').next().unwrap_or(&self.file))
+    }
+}
+
+/// The folder that all containers share: the file, its data, and what the workers write.
+const SHARED: &str = "/load";
+
+/// Time until the start, for the engine to start all workers.
+const LEAD_S: u64 = 180;
+
+/// An array of Slurm, whose tasks must run at the same time and share the folder in which it is submitted.
+pub fn slurm(job: &LoadJob) -> Vec<File> {
+    let (label, file, out, last, minutes) = (job.label(), quoted(&job.file), quoted(&job.out()), job.workers - 1, job.minutes());
+    let text = format!(
+        "#!/bin/bash
+#SBATCH --job-name={label}
+#SBATCH --array=0-{last}
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=2
+#SBATCH --time={minutes}
+#SBATCH --no-requeue
+# All workers begin at one time. Submit it from a folder that all machines share, and judge when all have ended:
+#   job=$(sbatch --parsable --export=ALL,BROWNOUT_START_AT=$(($(date +%s) + {LEAD_S})) load.sbatch)
+#   sbatch --dependency=afterany:$job --wrap {}
+set -eu
+: \"${{BROWNOUT_START_AT:?submit it with the line at its head}}\"
+exec brownout load {file} --worker --out {out}
+",
+        quoted(&format!("brownout report {out}"))
+    );
+    vec![File::new("load.sbatch", text)]
+}
+
+/// An Indexed Job of Kubernetes; its pods share the volume of a claim `brownout-load`.
+pub fn kubernetes(job: &LoadJob) -> Vec<File> {
+    let volume = "load";
+    let container = json!({
+        "name": "worker",
+        "image": "${BROWNOUT_IMAGE}",
+        "command": ["brownout"],
+        "args": ["load", job.in_folder(), "--worker", "--of", job.workers.to_string(), "--out", format!("{SHARED}/{}", job.out())],
+        "env": [{"name": "BROWNOUT_START_AT", "value": "${BROWNOUT_START_AT}"}],
+        "resources": {"requests": {"cpu": "2", "memory": "1Gi"}},
+        "volumeMounts": [{"name": volume, "mountPath": SHARED}],
+    });
+    // One that is started again would send its part when the others have sent theirs.
+    let manifest = json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": job.label()},
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": job.workers,
+            "parallelism": job.workers,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": job.minutes() * 60,
+            "template": {"spec": {
+                "restartPolicy": "Never",
+                "containers": [container],
+                "volumes": [{"name": volume, "persistentVolumeClaim": {"claimName": "brownout-load"}}],
+            }},
+        },
+    });
+    let head = format!(
+        "# All workers begin at one time. The claim `brownout-load` can be mounted by many pods, and has the file and its data:
+#   export BROWNOUT_IMAGE=registry.example.com/brownout:0.1.0 BROWNOUT_START_AT=$(($(date +%s) + {LEAD_S}))
+#   envsubst '$BROWNOUT_IMAGE $BROWNOUT_START_AT' < job.yaml | kubectl create -f -
+# When all have ended, in a pod with the same volume: brownout report {SHARED}/{}
+",
+        job.out()
+    );
+    vec![File::new("job.yaml", head + &yaml(&manifest))]
+}
+
+/// An array job of AWS Batch on Fargate, with its queue; its containers share a file system of EFS.
+pub fn batch(job: &LoadJob) -> Vec<File> {
+    let template = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": format!("Workers of the load {}, for AWS Batch", job.name),
+        "Parameters": {
+            "Image": {"Type": "String", "Description": "Container image with the program brownout"},
+            "FileSystem": {"Type": "String", "Description": "Id of the EFS file system that has the file and its data"},
+            "Subnets": {"Type": "List<AWS::EC2::Subnet::Id>", "Description": "Subnets from which the load is sent"},
+            "SecurityGroups": {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Description": "Groups that reach the target and the file system"},
+        },
+        "Resources": resources(job),
+        "Outputs": {"Submit": {
+            "Description": "Starts all workers; they send in three minutes",
+            "Value": {"Fn::Sub": submit(job)},
+        }},
+    });
+    vec![File::new("batch.yaml", yaml(&template))]
+}
+
+fn submit(job: &LoadJob) -> String {
+    format!(
+        "aws batch submit-job --job-name {} --job-queue ${{Queue}} --job-definition ${{Worker}} --array-properties size={} \
+         --container-overrides environment=[{{name=BROWNOUT_START_AT,value=$(($(date +%s) + {LEAD_S}))}}]",
+        job.label(),
+        job.workers
+    )
+}
+
+fn resources(job: &LoadJob) -> Value {
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ]});
+    let policy = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"});
+    json!({
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [policy]}},
+        "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 30}},
+        "Machines": {"Type": "AWS::Batch::ComputeEnvironment", "Properties": {
+            "Type": "MANAGED",
+            "ComputeResources": {
+                "Type": "FARGATE",
+                "MaxvCpus": 2 * job.workers,
+                "Subnets": {"Ref": "Subnets"},
+                "SecurityGroupIds": {"Ref": "SecurityGroups"},
+            },
+        }},
+        "Queue": {"Type": "AWS::Batch::JobQueue", "Properties": {
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": {"Ref": "Machines"}}],
+        }},
+        "Worker": {"Type": "AWS::Batch::JobDefinition", "Properties": {
+            "Type": "container",
+            "PlatformCapabilities": ["FARGATE"],
+            // One that is started again would send its part when the others have sent theirs.
+            "RetryStrategy": {"Attempts": 1},
+            "Timeout": {"AttemptDurationSeconds": job.minutes() * 60},
+            "ContainerProperties": {
+                "Image": {"Ref": "Image"},
+                "Command": ["brownout", "load", job.in_folder(), "--worker", "--out", format!("{SHARED}/{}", job.out())],
+                "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "ResourceRequirements": [{"Type": "VCPU", "Value": "2"}, {"Type": "MEMORY", "Value": "4096"}],
+                "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": {"Ref": "Log"}}},
+                "Volumes": [{"Name": "load", "EfsVolumeConfiguration": {"FileSystemId": {"Ref": "FileSystem"}, "TransitEncryption": "ENABLED"}}],
+                "MountPoints": [{"SourceVolume": "load", "ContainerPath": SHARED}],
+            },
+        }},
+    })
+}
+
+/// A word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_such_that_every_engine_and_every_shell_takes_them() {
+        let job =
+            |name: &str, file: &str| LoadJob { name: name.to_owned(), file: file.to_owned(), workers: 3, length: Duration::from_secs(61) };
+        let strange = job("Big Sale's_load", "loads/Big Sale's_load.toml");
+        assert_eq!((strange.label().as_str(), strange.minutes()), ("brownout-big-sale-s-load", 12));
+        assert_eq!(strange.in_folder(), "/load/Big Sale's_load.toml");
+        let script = &slurm(&strange)[0].text;
+        assert!(
+            script.contains(r"exec brownout load 'loads/Big Sale'\''s_load.toml' --worker --out 'Big Sale'\''s_load-workers'"),
+            "{script}"
+        );
+        assert!(script.contains("#SBATCH --array=0-2\n"), "{script}");
+    }
+}
