@@ -212,7 +212,10 @@ impl Exploring<'_> {
         let sides = Sides::new(&self.fault_free, &ended.observed, dealt);
         for one in dealt {
             let Some(case) = self.matrix.cases.get(one.case) else { continue };
-            self.tried.insert(one.case, Tried { judged: sides.judge(case, one), root: one.root.clone() });
+            self.tried.insert(
+                one.case,
+                Tried { judged: sides.judge(case, self.ground.is_called(case.place.spot.function()), one), root: one.root.clone() },
+            );
         }
         self.look_around(dealt, &ended.observed);
         self.tell();

@@ -75,6 +75,11 @@ impl Ground {
         self.functions.get(name)
     }
 
+    /// Whether other functions call it and wait for its answer.
+    pub fn is_called(&self, function: &str) -> bool {
+        self.function(function).is_some_and(|function| function.triggers.contains(&Trigger::Invoke))
+    }
+
     /// The functions' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.functions.keys().map(String::as_str)

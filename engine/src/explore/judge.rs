@@ -96,8 +96,8 @@ impl<'a> Sides<'a> {
         sides
     }
 
-    /// What came of a case on the arrival that it was dealt.
-    pub fn judge(&self, case: &Case, dealt: &Dealt) -> Judged {
+    /// What came of a case on the arrival that it was dealt; `is_called` if other functions call its function and wait.
+    pub fn judge(&self, case: &Case, is_called: bool, dealt: &Dealt) -> Judged {
         let broken = self.wave.broken(dealt.arrival);
         let fails = || self.fails_untouched(dealt.arrival, &dealt.root);
         if !self.wave.has_struck(&fault_name(dealt.case)) {
@@ -108,7 +108,7 @@ impl<'a> Sides<'a> {
         let left = self.wave.unfinished(dealt.arrival);
         // What is still on its way may yet have the effects that are missing.
         let of_effects = self.effects(request).into_iter().filter(|broken| left == 0 || broken.rule != MISSING.0);
-        let impatient = self.impatient(case, request);
+        let impatient = if is_called { self.impatient(case, request) } else { None };
         let all: Vec<_> = broken.iter().cloned().chain(of_effects).chain(fails()).chain(impatient).collect();
         let own: Vec<_> = all.iter().filter(|broken| !self.elsewhere.contains(&sign(broken))).cloned().collect();
         match (own.is_empty(), all.is_empty()) {
@@ -135,12 +135,12 @@ impl<'a> Sides<'a> {
         Some(tree_rule(UNTOUCHED, failed, answered(failed), "an answer, as without the fault".to_owned()))
     }
 
-    /// T-5: the slow function ended well within its timeout, and the request failed all the same.
+    /// T-5: the slow function ended well within its timeout, its caller failed before that, and so did the request.
     fn impatient(&self, case: &Case, request: &Request) -> Option<Broken> {
         let Spot::Invocation { function } = &case.place.spot else { return None };
         let has_failed =
             matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.status.is_none_or(|status| status >= FAILURE);
-        let is_impatient = case.way == Way::Slow && has_failed && self.wave.tree(&request.root)?.ended_well(function);
+        let is_impatient = case.way == Way::Slow && has_failed && self.wave.tree(&request.root)?.was_given_up(function);
         is_impatient.then(|| tree_rule(IMPATIENT, request, answered(request), format!("an answer: `{function}` ended within its timeout")))
     }
 
@@ -251,7 +251,7 @@ mod tests {
     use faults::{ActionName, Arm, Entry, Kind, Start};
     use run_folder::{Seen, Sighting};
 
-    use super::super::fixtures::{arrival, fault_free, later, request, root, roots, seen};
+    use super::super::fixtures::{arrival, fault_free, invoked, later, request, root, roots, seen, sighting};
     use super::super::place::Place;
     use super::super::ways::Hurt;
     use super::*;
@@ -282,17 +282,23 @@ mod tests {
 
     /// What came of case 0 on arrival 1.
     fn judged(struck: bool, requests: Vec<Request>, breaches: Vec<Broken>, sightings: Vec<Sighting>) -> Judged {
-        judged_of(&case(Way::Error), struck, requests, breaches, sightings)
+        judged_of((&case(Way::Error), true), struck, requests, breaches, sightings)
     }
 
-    fn judged_of(case: &Case, struck: bool, requests: Vec<Request>, breaches: Vec<Broken>, sightings: Vec<Sighting>) -> Judged {
+    fn judged_of(
+        (case, is_called): (&Case, bool),
+        struck: bool,
+        requests: Vec<Request>,
+        breaches: Vec<Broken>,
+        sightings: Vec<Sighting>,
+    ) -> Judged {
         let mut fault_free = fault_free(3);
         let look = request(later(1), "buy look", 2, 200);
         fault_free.add(&roots(), look);
         let wave =
             Observed::of(Story { requests, breaches }, sightings, struck.then(|| strike(0)).into_iter(), &Default::default(), &roots());
         let dealt = Dealt { case: 0, arrival: arrival(1), root: root(1), due: Duration::from_secs(1) };
-        Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(case, &dealt)
+        Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(case, is_called, &dealt)
     }
 
     fn place(status: u16) -> Request {
@@ -359,21 +365,31 @@ mod tests {
 
     #[test]
     fn a_caller_that_gives_up_on_a_slow_function_breaks_a_rule_and_a_function_that_fails_does_not() {
-        let failing = || {
+        // `front` calls `place`, and fails while that works on the row.
+        let gives_up = |failed: bool| {
             let mut all = seen(1, &["o"]);
+            let begun = sighting(999, Some(root(1)), invoked("front", "f", 1));
+            let ended = Seen::Returned { function: "front".into(), id: "f".into(), failed };
+            all.insert(0, begun);
+            all.insert(all.len() - 1, sighting(1_005, Some(root(1)), ended));
+            all
+        };
+        let failing = || {
+            let mut all = gives_up(true);
             if let Some(Sighting { seen: Seen::Returned { failed, .. }, .. }) = all.last_mut() {
                 *failed = true;
             }
             all
         };
-        for (what, way, status, sightings, expected) in [
-            ("it did not wait", Way::Slow, 502, seen(1, &["o"]), vec!["T-5"]),
-            ("it waited", Way::Slow, 201, seen(1, &["o"]), vec![]),
-            ("the function itself failed", Way::Slow, 502, failing(), vec![]),
-            ("it went without", Way::Slow, 403, seen(1, &[]), vec![]),
-            ("the answer was lost", Way::LostAnswer, 502, seen(1, &["o"]), vec![]),
+        for (what, way, is_called, status, sightings, expected) in [
+            ("it did not wait", Way::Slow, true, 502, gives_up(true), vec!["T-5"]),
+            ("it is not called but gets messages", Way::Slow, false, 502, gives_up(true), vec![]),
+            ("it waited", Way::Slow, true, 502, gives_up(false), vec![]),
+            ("the function itself failed", Way::Slow, true, 502, failing(), vec![]),
+            ("it went without", Way::Slow, true, 201, gives_up(true), vec![]),
+            ("the answer was lost", Way::LostAnswer, true, 502, gives_up(true), vec![]),
         ] {
-            let judged = judged_of(&case(way), true, vec![place(status)], vec![], sightings);
+            let judged = judged_of((&case(way), is_called), true, vec![place(status)], vec![], sightings);
             assert_eq!(rules(&judged), expected, "{what}: {judged:?}");
         }
     }

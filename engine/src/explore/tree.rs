@@ -231,9 +231,15 @@ impl Tree {
         })
     }
 
-    /// Whether the first delivery to a function did not fail.
-    pub fn ended_well(&self, function: &str) -> bool {
-        self.first(function).is_some_and(|(_, ended)| !ended.failed)
+    /// Whether another invocation failed during the first delivery to a function, which ended well.
+    pub fn was_given_up(&self, function: &str) -> bool {
+        let Some((began, Ended { at, failed: false })) = self.first(function) else { return false };
+        self.steps.iter().any(|step| match step {
+            Step::Invoked { function: other, ended: Some(Ended { at: gave_up, failed: true }), .. } => {
+                other != function && (began..at).contains(gave_up)
+            }
+            _ => false,
+        })
     }
 
     /// The time from the first delivery to a function until halfway between its last call and its
@@ -295,21 +301,24 @@ mod tests {
         ];
         assert_eq!(shown, expected);
         assert_eq!((tree.within("place"), tree.within("worker")), (Some(Duration::from_millis(8)), Some(Duration::from_millis(8))));
-        assert_eq!((tree.within("other"), tree.ended_well("place"), tree.ended_well("other")), (None, true, false));
+        assert_eq!((tree.within("other"), tree.was_given_up("place"), tree.was_given_up("other")), (None, false, false));
     }
 
     #[test]
     fn a_function_that_gives_up_before_the_one_that_it_calls_has_its_own_end() {
         let of = |at, seen| sighting(at, Some(root(1)), seen);
         let failed = Seen::Returned { function: "place".into(), id: "i1".into(), failed: true };
-        let tree = read(vec![
-            of(0, invoked("place", "i1", 1)),
-            of(2, called("place", "Invoke")),
-            of(3, invoked("credit", "i2", 1)),
-            of(5, failed),
-            of(9, returned("credit", "i2")),
-        ]);
-        assert_eq!((tree.ended_well("place"), tree.ended_well("credit")), (false, true));
+        for (gives_up_at, ends_at, given_up) in [(5, 9, true), (9, 5, false)] {
+            let mut all = vec![
+                of(0, invoked("place", "i1", 1)),
+                of(3, invoked("credit", "i2", 1)),
+                of(gives_up_at, failed.clone()),
+                of(ends_at, returned("credit", "i2")),
+            ];
+            all.sort_by_key(|sighting| sighting.at_us);
+            let tree = read(all);
+            assert_eq!((tree.was_given_up("place"), tree.was_given_up("credit")), (false, given_up), "{gives_up_at}");
+        }
     }
 
     #[test]
