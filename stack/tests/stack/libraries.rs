@@ -48,10 +48,12 @@ impl Shop {
         Some(Self { up: Up::start(settings).await.unwrap(), _folder: folder, _left: left })
     }
 
-    /// Asks an API, or the URL of a function.
+    /// Asks an API, or the URL of a function; again where a busy machine took too long.
     fn ask(&self, api: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let api = &self.up.addresses.apis[api];
-        Wire::connect(&api.address).unwrap().call(method, &format!("{}{path}", api.stage), headers, body).unwrap()
+        let once = || Wire::connect(&api.address).unwrap().call(method, &format!("{}{path}", api.stage), headers, body).unwrap();
+        let in_time = |answer: &Answer| !matches!(answer.status, 503 | 504);
+        (1..10).map(|_| once()).find(in_time).unwrap_or_else(once)
     }
 
     fn invoke(&self, function: &str, event: &Value) -> Value {

@@ -53,6 +53,9 @@ impl Lambda {
 
     /// Answers a call whose body is still being received.
     pub async fn answer(&self, operation: &'static str, request: Request<Body>, id: &str) -> Response<Body> {
+        if self.address.0.get().is_none() {
+            return failure("ServiceException", "no function runs on this machine yet");
+        }
         self.passing.answer(Passed { service: DESCRIBED.name, operation, to: self.address.0.get(), fail: failure }, request, id).await
     }
 }

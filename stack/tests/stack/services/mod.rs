@@ -45,8 +45,7 @@ impl Stage {
     async fn up_at(elsewhere: Addresses, secured: Option<Secured>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
-        let (sender, ledger) = unbounded_channel();
-        let table = Table::keyed("UserMappingTable", "deviceId");
+        let ((sender, ledger), table) = (unbounded_channel(), Table::keyed("UserMappingTable", "deviceId"));
         let pool = UserPool { name: "thermostat".into(), triggers: [].into() };
         let services = start(Settings {
             seed: seed(),
