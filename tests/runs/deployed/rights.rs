@@ -134,7 +134,6 @@ fn fis_its_document_and_the_command_need_exactly_what_their_policies_allow() {
     // The rest is for leftovers of the document's clean-up.
     let mending = [
         "ChangeFunctions lambda:UpdateFunctionConfiguration",
-        "UseLayers lambda:GetLayerVersion",
         "ShareTheAlias lambda:UpdateAlias",
         "DeleteTheVersion lambda:DeleteFunction",
         "StrikeAndCalm ssm:DeleteParameter",
