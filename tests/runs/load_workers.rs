@@ -247,3 +247,34 @@ fn workers_end_with_the_process_that_started_them() {
     let (output, ..) = load.ended();
     assert_eq!(output.status.code(), None);
 }
+
+#[test]
+fn a_load_is_exported_for_the_engine_of_its_workers_and_only_with_their_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file(folder.path(), "http://127.0.0.1:1", 4);
+    let export = |arguments: &[&str]| {
+        let mut export = Command::new(BROWNOUT);
+        export.arg("export").args(arguments).arg("--out").arg(folder.path().join("out"));
+        export.output().unwrap()
+    };
+    let file = file.to_str().unwrap();
+    for (engine, name, says) in [
+        ("slurm", "load.sbatch", "#SBATCH --array=0-7"),
+        ("batch", "batch.yaml", "--array-properties size=8"),
+        ("kubernetes", "job.yaml", "completions: 8"),
+    ] {
+        let output = export(&[engine, file, "--workers", "8"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let written = std::fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+        assert!(written.contains(says) && written.contains("--worker"), "{written}");
+    }
+    for (arguments, says) in [
+        (&["slurm", file][..], "`--workers N` is for the exports of a load, and needed there"),
+        (&["github-actions", "quiet", "--workers", "8"], "`--workers N` is for the exports of a load"),
+        (&["slurm", "quiet", "--workers", "8"], "is for `brownout run`"),
+        (&["slurm", file, "--workers", "1"], "2..=1000"),
+    ] {
+        let output = export(arguments);
+        assert!(output.status.code() == Some(2) && text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::latencies::{Outcome, Phase, Tag};
-use crate::measurements::{Books, End, Measurements, RunKind};
+use crate::measurements::{Books, End, Measurements, Platform, RunKind};
 use crate::rolls::Rolls;
 use crate::verdict::Verdict;
 
@@ -20,6 +20,7 @@ fn measured(own: impl Fn(u64) -> bool) -> Measurements {
     measured.phases.retain(|span| span.phase == Phase::Baseline);
     measured.phases[0].to_s = 20.0;
     (measured.injections, measured.invariants, measured.dispositions, measured.deployments) = Default::default();
+    measured.platform = Platform::default();
     (measured.latencies, measured.service_times, measured.books) = (Latencies::default(), Latencies::default(), Books::default());
     for number in (0..4_000_u64).filter(|number| own(*number)) {
         let outcome = if number % 97 == 0 { Outcome::Failed } else { Outcome::Answered };
