@@ -39,14 +39,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::journeys::{RecordedArrival, To};
+    use crate::journeys::{Around, RecordedArrival, To};
 
     #[test]
     fn other_rows_and_another_log_have_another_digest() {
         let with = |rows: &[(&str, &str)], times: Times| {
             let rows = rows.iter().map(|(name, value)| BTreeMap::from([((*name).to_owned(), (*value).to_owned())])).collect();
             let to = To::Api(String::new());
-            digest(&[Journey { name: "buy", rate: 1.0, times, to, rows: Arc::new(rows), steps: Vec::new() }])
+            digest(&[Journey { name: "buy", rate: 1.0, times, to, rows: Arc::new(rows), steps: Vec::new(), around: Around::default() }])
         };
         let recorded = |ms: u64| Times::Recorded(Arc::new(vec![RecordedArrival { at: Duration::from_millis(ms), step: 0 }]));
         let all = [

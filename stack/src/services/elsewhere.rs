@@ -3,27 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::http::uri::{Authority, Scheme};
-use hyper::{Request, Response, Uri};
-use quick_xml::escape::escape;
 use run_folder::Place;
-use s3s::Body;
 use tokio::net::TcpStream;
 
 use super::described::{Described, Protocol};
-use super::neighbour::{Striker, failure_status};
-use super::passing::{Passed, Passing};
-use super::wire::{Answer, JSON_1_0, JSON_1_1, QUERY_XML, REST_JSON};
-use super::{SERVICES, cognito, dynamodb, events, front, kinesis, lambda, s3, ses, sns, sqs, stepfunctions};
+use super::{SERVICES, cognito, dynamodb, events, kinesis, lambda, s3, ses, sns, sqs, stepfunctions};
 
 /// How long a service may take to accept the first connection.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The content type of S3's answers.
-const XML: &str = "application/xml";
 
 /// Where services are that run somewhere else, by the names that faults use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +98,11 @@ impl Addresses {
         self.0.contains_key(service)
     }
 
+    /// The services, each with its host and port.
+    pub(super) fn authorities(self) -> BTreeMap<&'static str, Authority> {
+        self.0
+    }
+
     /// The services, each with its address, as a deployment has them.
     pub fn all(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(name, at)| ((*name).to_owned(), format!("http://{at}"))).collect()
@@ -170,48 +166,6 @@ fn is_near(host: &str) -> bool {
         Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
         Err(_) => host == "localhost",
     }
-}
-
-/// The services that are somewhere else, behind their faults.
-pub struct Elsewhere {
-    addresses: Addresses,
-    passing: Passing,
-}
-
-impl Elsewhere {
-    /// Passes calls on to these services.
-    pub fn new(addresses: Addresses, striker: Arc<Striker>) -> Self {
-        Self { addresses, passing: Passing::new(striker) }
-    }
-
-    /// Whether a service is one of them.
-    pub fn has(&self, service: &Described) -> bool {
-        self.addresses.has(service.name)
-    }
-
-    /// Answers a call of a service that is somewhere else.
-    pub async fn answer(&self, service: &'static Described, operation: &str, request: Request<Body>, id: &str) -> Response<Body> {
-        let fail = match service.protocol {
-            Protocol::Json10(_) => |kind: &str, message: &str| failed(JSON_1_0, kind, message),
-            Protocol::Json11(..) => |kind: &str, message: &str| failed(JSON_1_1, kind, message),
-            Protocol::Rest(_) => |kind: &str, message: &str| failed(REST_JSON, kind, message),
-            Protocol::Query => |kind: &str, message: &str| failed(QUERY_XML, kind, message),
-            Protocol::S3 | Protocol::Redis => failed_s3,
-        };
-        let to = self.addresses.0.get(service.name);
-        self.passing.answer(Passed { service: service.name, operation, to, fail }, request, id).await
-    }
-}
-
-fn failed(content_type: &'static str, kind: &str, message: &str) -> Response<Body> {
-    front::response(Answer::error(content_type, failure_status(kind, content_type), kind, message), "")
-}
-
-/// Source: S3 API reference, "Error responses".
-fn failed_s3(code: &str, message: &str) -> Response<Body> {
-    let body = format!("<Error><Code>{}</Code><Message>{}</Message></Error>", escape(code), escape(message));
-    let status = failure_status(code, XML);
-    front::response(Answer { status, content_type: XML, error_type: None, body: body.into() }, "")
 }
 
 #[cfg(test)]

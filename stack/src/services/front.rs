@@ -21,11 +21,11 @@ use tokio::task::JoinSet;
 
 use super::cognito::Cognito;
 use super::described::Described;
-use super::elsewhere::Elsewhere;
 use super::events::{self, Events};
 use super::lambda::{self, Lambda};
 use super::neighbour::Striker;
 use super::page::{self, Page};
+use super::relayed::Relayed;
 use super::s3::{self, Objects};
 use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, delivery, form, function, request_id, trace_root};
 
@@ -46,7 +46,7 @@ pub struct Front {
     /// Lambda, whose bodies are not collected here, behind its own faults.
     pub lambda: Lambda,
     /// The services that run somewhere else, in place of these.
-    pub elsewhere: Elsewhere,
+    pub elsewhere: Relayed,
     /// Applies faults to them.
     pub striker: Arc<Striker>,
 }

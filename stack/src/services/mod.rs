@@ -22,6 +22,7 @@ pub mod neighbour;
 pub mod page;
 mod passing;
 pub mod redis;
+mod relayed;
 pub mod s3;
 pub mod secrets;
 pub mod ses;
@@ -52,7 +53,7 @@ pub use self::doors::Doors;
 use self::doors::listen;
 use self::dynamodb::DynamoDb;
 use self::dynamodbstreams::Streams;
-use self::elsewhere::{Addresses, Elsewhere};
+use self::elsewhere::Addresses;
 use self::events::Events;
 use self::front::Front;
 use self::iot::IotData;
@@ -67,6 +68,7 @@ use self::logs::Logs;
 use self::neighbour::Striker;
 use self::page::{Page, Running};
 use self::redis::Redis;
+use self::relayed::Relayed;
 use self::s3::{Buckets, Objects, Spool};
 use self::secrets::Secrets;
 use self::ses::smtp::Smtp;
@@ -209,7 +211,7 @@ impl Services {
             address: self.http,
             objects,
             lambda: Lambda::new(self.lambda.clone(), Arc::clone(striker)),
-            elsewhere: Elsewhere::new(elsewhere, Arc::clone(striker)),
+            elsewhere: Relayed::new(elsewhere.authorities(), Arc::clone(striker)),
             striker: Arc::clone(striker),
         }
     }
