@@ -24,10 +24,10 @@ pub struct Up {
     #[arg(long = "layer", value_name = "ARN=PATH", value_parser = pair)]
     pub layers: Vec<(String, String)>,
     /// A service that runs somewhere else, in place of brownout's: on this machine, or at a private address
-    #[arg(long = "service", value_name = "NAME=http://HOST:PORT", value_parser = pair, conflicts_with = "systems")]
+    #[arg(long = "service", value_name = "NAME=URL", value_parser = pair, conflicts_with = "systems")]
     pub services: Vec<(String, String)>,
     /// The same at any address
-    #[arg(long = "public-service", value_name = "NAME=http://HOST:PORT", value_parser = pair, conflicts_with = "systems")]
+    #[arg(long = "public-service", value_name = "NAME=URL", value_parser = pair, conflicts_with = "systems")]
     pub public_services: Vec<(String, String)>,
     /// Homes with thermostats, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
