@@ -343,7 +343,10 @@ impl Run<'_> {
 
     async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<Told, RunError> {
         let ended = traffic.finished().await?;
-        self.usage.mark();
+        // Without a strike no phase follows the baseline.
+        if self.calmed.is_some() {
+            self.usage.mark();
+        }
         let health = self.target.health().unwrap_or_default();
         if self.asked.is_some() {
             self.end = End::Interrupted;
