@@ -10,6 +10,7 @@ use engine::check::power;
 use engine::run::{Done, RunError, Setting};
 use engine::targets::bare::Bare;
 use engine::{Asked, Beside, Plan};
+use exports::shell;
 use faults::time::Time;
 use load::{Endpoint, Part};
 use reports::{Report, load_table};
@@ -213,7 +214,7 @@ fn file_name(host: &str) -> String {
 /// The command line that repeats it on one machine, without the values of headers.
 fn command_line(arguments: &Load) -> String {
     let words = words(arguments, |header| format!("{}: ...", header.split(':').next().unwrap_or_default()));
-    format!("brownout load {}", words.iter().map(|word| in_shell(word)).collect::<Vec<_>>().join(" "))
+    format!("brownout load {}", words.iter().map(|word| shell::word(word)).collect::<Vec<_>>().join(" "))
 }
 
 /// What is sent, as words of a command line; each header, `name: value`, as `header` shows it.
@@ -242,12 +243,6 @@ pub fn words(arguments: &Load, header: impl Fn(&str) -> String) -> Vec<String> {
     after.into_iter().for_each(|(flag, value)| value.iter().for_each(|value| add(flag, value.clone())));
     seed.iter().for_each(|seed| add("seed", seed.to_string()));
     words
-}
-
-/// A word of a command line, in quotes where a shell needs them.
-fn in_shell(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::Plan;
-use engine::measured::experiment;
+use engine::measured::{experiment, ms};
 use engine::run::Done;
 use load::Part;
 use reports::measurements::End;
@@ -139,7 +139,7 @@ pub fn begin(out: &Path, force: bool, plan: &Plan, part: Part) -> Result<(RunFol
         of: part.of(),
         experiment: experiment(plan, String::new()),
         data: scenarios::digest::digest(&plan.load.journeys),
-        start_at_unix_ms: start_at.map(whole_ms),
+        start_at_unix_ms: start_at.map(ms),
         counted: None,
     };
     let written = worker.begins(folder.path());
@@ -153,7 +153,7 @@ pub fn begin(out: &Path, force: bool, plan: &Plan, part: Part) -> Result<(RunFol
 /// If the folder cannot be written.
 pub fn end(worker: Worker, done: &Done, plan: &Plan, folder: &RunFolder) -> Result<u8, Box<dyn Error>> {
     let (index, of, sent) = (worker.index, worker.of, done.measurements.books.sent);
-    let written = worker.ends(folder.path(), &done.measurements, whole_ms(plan.timeline.warm_up));
+    let written = worker.ends(folder.path(), &done.measurements, ms(plan.timeline.warm_up));
     written.map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
     if let Some(asked) = done.asked {
         eprintln!("worker {index} of {of} stopped as asked");
@@ -173,10 +173,6 @@ pub fn end(worker: Worker, done: &Done, plan: &Plan, folder: &RunFolder) -> Resu
             Ok(0)
         }
     }
-}
-
-fn whole_ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

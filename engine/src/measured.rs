@@ -113,7 +113,7 @@ pub(super) fn unix_ms_at(moment: Instant) -> u64 {
 }
 
 /// A span in whole milliseconds.
-pub(super) fn ms(span: Duration) -> u64 {
+pub fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

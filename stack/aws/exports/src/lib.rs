@@ -20,6 +20,7 @@ mod policies;
 pub mod prices;
 mod sam;
 mod seed_policy;
+pub mod shell;
 mod terraform;
 mod text;
 mod written;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::shell::word;
 use super::text::yaml;
 use super::written::File;
 
@@ -54,7 +55,7 @@ const LEAD_S: u64 = 180;
 
 /// An array of Slurm, whose tasks must run at the same time and share the folder in which it is submitted.
 pub fn slurm(job: &LoadJob) -> Vec<File> {
-    let (label, file, out, last, minutes) = (job.label(), quoted(&job.file), quoted(&job.out()), job.workers - 1, job.minutes());
+    let (label, file, out, last, minutes) = (job.label(), word(&job.file), word(&job.out()), job.workers - 1, job.minutes());
     let text = format!(
         "#!/bin/bash
 #SBATCH --job-name={label}
@@ -70,7 +71,7 @@ set -eu
 : \"${{BROWNOUT_START_AT:?submit it with the line at its head}}\"
 exec brownout load {file} --worker --out {out}
 ",
-        quoted(&format!("brownout report {out}"))
+        word(&format!("brownout report {out}"))
     );
     vec![File::new("load.sbatch", text)]
 }
@@ -183,12 +184,6 @@ fn resources(job: &LoadJob) -> Value {
             },
         }},
     })
-}
-
-/// A word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
