@@ -161,8 +161,8 @@ impl Question<'_> {
             (Answer::Holds, String::new())
         } else if p_broken < ONE_SIDE {
             (Answer::Broken, String::new())
-        } else if punctual((miss.later_by(machine.wait_us), allowed)) < ONE_SIDE
-            && let Some(excuse) = machine.excuse()
+        } else if let Some(excuse) = machine.excuse()
+            && punctual((miss.later_by(machine.wait_us), allowed)) < ONE_SIDE
         {
             (Answer::NotShown, excuse)
         } else if p_late < ONE_SIDE {
