@@ -1,4 +1,4 @@
-//! Who used this machine's processors: this run, other programs, or nobody. From `/proc` of Linux
+//! How this machine's processors were used: by this run, by other programs, or not at all. From `/proc` of Linux
 //! (proc_pid_stat(5), proc_stat(5)); elsewhere nothing is known.
 
 use std::collections::{BTreeMap, HashMap};

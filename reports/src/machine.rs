@@ -11,7 +11,7 @@ pub struct Machine {
     /// How long invocations waited for it at p99, in microseconds; that time does not count against
     /// an aim.
     pub wait_us: u64,
-    /// Who used its processors, if that is known.
+    /// How its processors were used, if that is known.
     pub processors: Option<Processors>,
 }
 

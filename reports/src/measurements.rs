@@ -259,18 +259,18 @@ pub struct Platform {
     pub throttled: u64,
     /// Environments that crashed or reached their timeout.
     pub ended_badly: u64,
-    /// Who used this machine's processors, by phase; empty if the system under test does not run on
+    /// How this machine's processors were used, by phase; empty if the system under test does not run on
     /// this machine, or the machine does not tell.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub processors: BTreeMap<Phase, Processors>,
 }
 
-/// Who used this machine's processors, in percent of the time of all of them.
+/// How this machine's processors were used, in percent of the time of all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Processors {
-    /// Programs that do not belong to this run.
+    /// By programs that do not belong to this run.
     pub others: u8,
-    /// Nobody.
+    /// Not at all.
     pub idle: u8,
 }
 

@@ -41,7 +41,7 @@ impl Once {
     /// # Errors
     /// If the stack has no such API.
     pub fn of(order: &Order) -> Result<Self, TrafficError> {
-        // Nobody is told of these requests.
+        // No rule sees these requests.
         let (events, _) = mpsc::unbounded_channel();
         let journeys = order.load.journeys.iter().enumerate().zip(FIRST_NUMBER..);
         let journeys = journeys.filter(|((_, journey), _)| !journey.around.setup.is_empty() || !journey.around.teardown.is_empty());

@@ -63,7 +63,7 @@ pub enum PublishError {
 /// makes no second version.
 ///
 /// # Errors
-/// Why there is none, or what was uploaded is not what was published.
+/// If a call failed, an answer is not complete, or Lambda has other bytes than the zip.
 pub async fn publish(lambda: &Lambda, name: &str, architecture: &str, zip: &[u8], code_sha: &str) -> Result<Published, PublishError> {
     let mut pauses = lambda.patience.begin();
     loop {

@@ -12,7 +12,8 @@ use crate::signed::{Call, text};
 
 /// Who a shadow belongs to.
 enum Owner {
-    Nobody,
+    /// There is no shadow.
+    Missing,
     Seed,
     Other,
 }
@@ -24,7 +25,7 @@ impl Services {
     }
 
     async fn owner_of_shadow(&self, thing: &str, id: &str) -> Result<Owner, CallError> {
-        let Some(shadow) = if_there(self.shadow("GetThingShadow", thing, "GET", Value::Null).await)? else { return Ok(Owner::Nobody) };
+        let Some(shadow) = if_there(self.shadow("GetThingShadow", thing, "GET", Value::Null).await)? else { return Ok(Owner::Missing) };
         let mark = shadow.pointer("/state/reported").and_then(|reported| text(reported, ATTRIBUTE));
         Ok(if mark == Some(id) { Owner::Seed } else { Owner::Other })
     }
@@ -33,7 +34,7 @@ impl Services {
     pub(super) async fn create_shadow(&self, item: &Item, thing: &str, id: &str) -> Result<(), SeedError> {
         let created = self.patience.insist(|| async {
             let owner = self.owner_of_shadow(thing, id).await?;
-            if matches!(owner, Owner::Nobody) {
+            if matches!(owner, Owner::Missing) {
                 let body = json!({"state": {"reported": {ATTRIBUTE: id}}});
                 self.shadow("UpdateThingShadow", thing, "POST", body).await?;
             }
@@ -41,17 +42,17 @@ impl Services {
         });
         match created.await.map_err(|cause| SeedError::call(item, cause))? {
             Owner::Other => Err(SeedError::Taken(item.to_string())),
-            Owner::Nobody | Owner::Seed => Ok(()),
+            Owner::Missing | Owner::Seed => Ok(()),
         }
     }
 
-    /// Deletes a shadow with the mark, whatever else it says. One without it is somebody else's.
+    /// Deletes a shadow with the mark, whatever else it says. One without it is not the seed's.
     pub(super) async fn delete_shadow(&self, thing: &str, id: &str, created: bool) -> Result<Undone, CallError> {
         let deleted = self.patience.insist(|| async {
             Ok(match self.owner_of_shadow(thing, id).await? {
                 Owner::Seed if if_there(self.shadow("DeleteThingShadow", thing, "DELETE", Value::Null).await)?.is_some() => Undone::Deleted,
                 Owner::Other if created => Undone::Changed(format!("somebody removed `{ATTRIBUTE}` from what it reports")),
-                Owner::Seed | Owner::Other | Owner::Nobody => Undone::Gone,
+                Owner::Seed | Owner::Other | Owner::Missing => Undone::Gone,
             })
         });
         deleted.await
