@@ -2,7 +2,7 @@
 //! find it, under exactly its own name; with all switched off no rule fires, and no written file
 //! contains a token.
 
-use crate::support::{SHORT, for_each, run_beside_others, shortened};
+use crate::support::{SHORT, for_each, run_beside_others, run_on_half, shortened};
 use scenarios::systems::{System, weakness};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
@@ -80,16 +80,14 @@ fn phases(experiment: &str) -> &'static str {
 fn finds_all_of(system: &str) {
     let of_it: Vec<_> = FOUND.iter().filter(|(name, _, _)| weakness(name).is_some_and(|(owner, _)| owner.name() == system)).collect();
     // Hundreds of requests a second: three such runs at once saturate a small machine, and what is late looks wrong.
-    let is_heavy = system == "users-api";
-    let finds = |(weakness, experiment, invariant): &&(&str, &str, &str)| {
+    let run = if system == "users-api" { run_on_half } else { run_beside_others };
+    for_each(&of_it, |(weakness, experiment, invariant)| {
         let text = shortened(experiment, phases(experiment));
-        let run = if is_heavy { crate::support::run } else { run_beside_others };
         let outcome = run(&text, &["--weakness", weakness]);
         assert_eq!(outcome.broken(), [*invariant], "{weakness}: {}", outcome.story());
         assert_eq!(outcome.result()["verdict"], "broken", "{weakness}: {}", outcome.story());
         assert_eq!(outcome.code, 3, "{weakness}: {}", outcome.story());
-    };
-    if is_heavy { of_it.iter().for_each(finds) } else { for_each(&of_it, finds) }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,8 +16,8 @@ use serde_json::Value;
 /// The command under test.
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
-/// So many runs go on at once on this machine, for they mostly wait.
-const AT_ONCE: usize = 4;
+/// The places for runs on this machine. A run that mostly waits takes one.
+const PLACES: usize = 8;
 
 /// A program that says of itself that it is a Python with the runtime's client.
 pub fn python(folder: &Path) -> PathBuf {
@@ -29,25 +30,42 @@ pub fn python(folder: &Path) -> PathBuf {
 /// Held while a run goes on.
 pub struct Turn(#[allow(dead_code, reason = "held for its locks")] Vec<File>);
 
-fn places() -> impl Iterator<Item = File> {
-    (0..AT_ONCE).map(|n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap())
+fn places() -> Vec<File> {
+    (0..PLACES).map(|n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap()).collect()
 }
 
 /// Waits until nothing else runs: two at once on two cores would measure each other.
 pub fn turn() -> Turn {
-    let all: Vec<_> = places().collect();
-    all.iter().for_each(|place| place.lock().unwrap());
-    Turn(all)
+    turn_for(PLACES)
 }
 
-/// Waits for a place beside others: for runs whose latency is not judged finely.
+/// Waits for half of the machine: for runs of hundreds of requests a second.
+pub fn turn_for_half() -> Turn {
+    turn_for(PLACES / 2)
+}
+
+/// Waits for a quarter of the machine: for runs that use the processors, and whose latency is not judged finely.
+pub fn turn_for_quarter() -> Turn {
+    turn_for(PLACES / 4)
+}
+
+/// Waits for a place beside others: for runs that mostly wait, and whose latency is not judged finely.
 pub fn turn_beside_others() -> Turn {
     loop {
-        if let Some(place) = places().find(|place| place.try_lock().is_ok()) {
+        if let Some(place) = places().into_iter().rev().find(|place| place.try_lock().is_ok()) {
             return Turn(vec![place]);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Takes `count` places, always in order, so that nobody waits for one who waits for him.
+fn turn_for(count: usize) -> Turn {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let first = NUMBER.fetch_add(1, Ordering::Relaxed) % (PLACES / count) * count;
+    let taken: Vec<_> = places().into_iter().skip(first).take(count).collect();
+    taken.iter().for_each(|place| place.lock().unwrap());
+    Turn(taken)
 }
 
 /// Runs `test` for each case at once; each waits for its turn. If one fails, the caller fails once
@@ -98,6 +116,18 @@ impl Outcome {
 /// Runs an experiment, given as text, to its end, alone.
 pub fn run(text: &str, arguments: &[&str]) -> Outcome {
     let _turn = turn();
+    run_now(text, arguments)
+}
+
+/// The same on half of the machine.
+pub fn run_on_half(text: &str, arguments: &[&str]) -> Outcome {
+    let _turn = turn_for_half();
+    run_now(text, arguments)
+}
+
+/// The same on a quarter of the machine.
+pub fn run_on_quarter(text: &str, arguments: &[&str]) -> Outcome {
+    let _turn = turn_for_quarter();
     run_now(text, arguments)
 }
 

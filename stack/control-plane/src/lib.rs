@@ -63,7 +63,7 @@ pub use policy_store::PolicyStore;
 pub use pool::UserPool;
 pub use registry::{Certificate, Iot, Thing};
 pub use routes::answer;
-pub use script::{Accident, Outcome, Script, Scripted};
+pub use script::{Accident, Effects, Outcome, Script, Scripted};
 pub use server::{respond, serve};
 pub use stack::{Stack, StackResource};
 pub use state::{ControlPlane, Publishing, Settling};

@@ -56,6 +56,37 @@ pub enum Outcome {
     Dead,
 }
 
+/// The effects of a scenario, in order: of a call its path, otherwise nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Effects(Vec<String>);
+
+impl Effects {
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Each accident at each of these effects, but for those that do nothing there, or the same as at a later one: nobody
+    /// sees a change before a call that could see it, and what is not a call can only be a death. Effects after the last
+    /// one are not known, and have every accident.
+    pub fn cases(&self, effects: std::ops::Range<u64>, accidents: &[Accident]) -> Vec<(u64, Accident)> {
+        let all = effects.flat_map(|effect| accidents.iter().map(move |accident| (effect, accident)));
+        all.filter(|(effect, accident)| self.can_matter(*effect, accident)).map(|(effect, accident)| (effect, accident.clone())).collect()
+    }
+
+    fn can_matter(&self, effect: u64, accident: &Accident) -> bool {
+        let Some(path) = usize::try_from(effect).ok().and_then(|effect| self.0.get(effect)) else { return true };
+        match accident {
+            Accident::CrashBefore | Accident::CrashAfter => true,
+            _ if path.is_empty() => false,
+            Accident::Edit { function, .. } => path.contains(function.as_str()),
+            // All of Systems Manager's calls.
+            Accident::Parameter { .. } => path == "/",
+            _ => true,
+        }
+    }
+}
+
 /// A control plane with planned accidents.
 #[derive(Debug, Clone, Default)]
 pub struct Scripted {
@@ -64,7 +95,7 @@ pub struct Scripted {
     /// The planned accidents.
     pub script: Script,
     /// The effects so far.
-    pub effects: u64,
+    pub effects: Effects,
     /// Whether the caller is dead: nothing from it arrives any more.
     pub dead: bool,
     /// The edits that changed something, in order, each with its function.
@@ -74,7 +105,7 @@ pub struct Scripted {
 impl Scripted {
     /// Handles one call, with the accident planned for it.
     pub fn call(&mut self, request: &Request<'_>) -> Outcome {
-        match self.happens() {
+        match self.happens(request.path) {
             _ if self.dead => Outcome::Dead,
             None | Some(Accident::Edit { .. } | Accident::Parameter { .. }) => Outcome::Answered(answer(&mut self.plane, request)),
             Some(Accident::Busy) => Outcome::Answered(Answer::busy("function")),
@@ -100,17 +131,17 @@ impl Scripted {
         if self.dead {
             return false;
         }
-        let accident = self.happens();
+        let accident = self.happens("");
         self.dead |= accident == Some(Accident::CrashAfter);
         !self.dead || accident == Some(Accident::CrashAfter)
     }
 
-    fn happens(&mut self) -> Option<Accident> {
+    fn happens(&mut self, path: &str) -> Option<Accident> {
         if self.dead {
             return None;
         }
-        let accident = self.script.get(&self.effects).cloned();
-        self.effects += 1;
+        let accident = self.script.get(&self.effects.count()).cloned();
+        self.effects.0.push(path.to_owned());
         match &accident {
             Some(Accident::Edit { function, edit }) if self.plane.edit(function, edit) => self.edits.push((function.clone(), edit.clone())),
             Some(Accident::Parameter { name, value }) => self.plane.set_parameter(name, value.as_deref()),

@@ -22,14 +22,17 @@ pub enum Behaviour {
     FailsUntouched,
     /// It answers 429 to the requests that are struck.
     RefusesStruck,
+    /// It takes longer for an answer than requests are apart, so that one environment is not enough.
+    Slow,
     /// It needs 800 ms to start, and while faults are in force, it exits after every answer.
     StartsAnew,
 }
 
 const START: std::time::Duration = std::time::Duration::from_millis(800);
+const ANSWER: std::time::Duration = std::time::Duration::from_millis(30);
 
 impl Behaviour {
-    const ALL: [Self; 4] = [Self::Well, Self::FailsUntouched, Self::RefusesStruck, Self::StartsAnew];
+    const ALL: [Self; 5] = [Self::Well, Self::FailsUntouched, Self::RefusesStruck, Self::Slow, Self::StartsAnew];
 
     pub fn name(self) -> String {
         format!("{self:?}")
@@ -71,6 +74,9 @@ fn runtime() {
     for n in 0.. {
         let (head, event) = call(&mut wire, "GET", "/2018-06-01/runtime/invocation/next", "");
         let id = header(&head, "lambda-runtime-aws-request-id");
+        if behaviour == Behaviour::Slow {
+            std::thread::sleep(ANSWER);
+        }
         let arm = header(&head, "lambda-runtime-trace-id").and_then(|id| arm(trace_root(&id)?));
         let status = if event.contains("/address") { 403 } else { behaviour.status(arm, n) };
         let answer = format!(r#"{{"statusCode":{status},"body":"{{}}"}}"#);

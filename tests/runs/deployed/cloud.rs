@@ -288,7 +288,13 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
     let this = std::env::current_exe().unwrap();
     write_program(&binary, &format!("#!/bin/sh\nexec '{}' --ignored --exact --nocapture child::runtime\n", this.display()));
     let plan = folder.path().join("plan.json");
-    let behaviour = if let Lie::Function(behaviour) = lie { behaviour } else { Behaviour::Well };
+    let (behaviour, concurrency) = match lie {
+        Lie::Function(behaviour) => (behaviour, 20),
+        Lie::Crowded { environments } => (Behaviour::Well, environments),
+        // All three are used, whichever see.
+        Lie::HalfBlind => (Behaviour::Slow, 3),
+        _ => (Behaviour::Well, 20),
+    };
     let variables = [(child::BEHAVIOUR, behaviour.name()), (child::PLAN, plan.display().to_string())];
     let layer = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/layer");
     let route = Route::to_function(None, "/{api+}", "orders");
@@ -296,7 +302,7 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
     Settings {
         functions: vec![Function {
             timeout: Duration::from_secs(10),
-            concurrency: if let Lie::Crowded { environments } = lie { environments } else { 20 },
+            concurrency,
             variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             ..Function::new("orders", Code::Provided(binary))
         }],

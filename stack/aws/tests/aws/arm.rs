@@ -122,7 +122,7 @@ async fn a_stop_between_the_read_and_the_write_is_obeyed() {
         {
             let mut scripted = world.scripted.lock().unwrap();
             // The journal's line, the read, and then the write.
-            let write = scripted.effects + 2;
+            let write = scripted.effects.count() + 2;
             scripted.script = Script::from([(write, Accident::Parameter { name: NAME.to_owned(), value })]);
         }
         let error = armed.renew(&world).await.unwrap_err();

@@ -153,7 +153,7 @@ async fn recover_finds_the_version_and_the_share_after_any_accident_at_any_effec
         };
         let ended = world.until_death(whole).await;
         world.revive();
-        let effects = world.scripted.lock().unwrap().effects;
+        let effects = world.scripted.lock().unwrap().effects.clone();
         let recovered = recover(&lambda, &world, &Which::Over(5_000), &[]).await.unwrap();
         assert!(recovered.iter().all(|one| one.result.is_ok()), "{recovered:?}");
         assert_eq!(broken(&world), Vec::<String>::new());
@@ -161,12 +161,10 @@ async fn recover_finds_the_version_and_the_share_after_any_accident_at_any_effec
     };
     let (effects, ended) = run_it(Script::new()).await;
     assert!(matches!(ended, Some(Ok(()))) && is_as_it_was(&world), "{ended:?}");
-    for effect in 0..effects {
-        for accident in &accidents {
-            let (_, ended) = run_it(Script::from([(effect, accident.clone())])).await;
-            assert!(is_as_it_was(&world), "{effect} {accident:?} {ended:?} {:?}", world.scripted.lock().unwrap().plane.functions);
-            count += 1;
-        }
+    for (effect, accident) in effects.cases(0..effects.count(), &accidents) {
+        let (_, ended) = run_it(Script::from([(effect, accident.clone())])).await;
+        assert!(is_as_it_was(&world), "{effect} {accident:?} {ended:?} {:?}", world.scripted.lock().unwrap().plane.functions);
+        count += 1;
     }
     println!("{count} canaries end clean");
 }

@@ -11,7 +11,7 @@ use aws::journal::Entry;
 use aws::marker::UNDO;
 use aws::recover::{Recovered, Which, recover};
 use aws::undo::{Proof, UndoError, undo};
-use control_plane::{Accident, Configuration, ControlPlane, Edit, Function, Script};
+use control_plane::{Accident, Configuration, ControlPlane, Edit, Effects, Function, Script};
 use faults::Plan;
 
 const OWN: &str = "AWS_LAMBDA_EXEC_WRAPPER";
@@ -140,11 +140,11 @@ fn struck(world: &World) -> Vec<String> {
     std::iter::once(&function.latest).chain(function.versions.values()).filter(in_force).map(|it| it.version.clone()).collect()
 }
 
-/// Runs one scenario; returns the number of effects.
-async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: &Script) -> u64 {
+/// Runs one scenario; returns the effects until its caller ended or died.
+async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: &Script) -> Effects {
     world.reset(begin.clone(), script.clone());
     let (ended, mut errors) = (world.until_death(whole_run(caller, world)).await, Vec::new());
-    let effects = world.scripted.lock().unwrap().effects;
+    let effects = world.scripted.lock().unwrap().effects.clone();
     if let Some((attached, undone)) = &ended {
         errors.extend(attached.as_ref().err().map(|error| format!("{error:?} {}", chain(error))));
         errors.extend(undone.as_ref().err().map(|error| format!("{error:?} {}", chain(error))));
@@ -214,17 +214,17 @@ async fn all_of(caller: &Caller, world: &World, part: usize, parts: usize) -> u6
             let mut begin = plane(Function::new(beginning.clone()));
             begin.settling = control_plane::Settling { looks: 1, next_fails: fails.clone() };
             let clean = scenario(caller, world, &begin, &Script::new()).await;
-            let firsts: Vec<_> = (0..clean).flat_map(|effect| accidents.iter().map(move |accident| (effect, accident.clone()))).collect();
+            let firsts = clean.cases(0..clean.count(), &accidents);
             for (effect, accident) in firsts.into_iter().skip(part).step_by(parts) {
                 let script = Script::from([(effect, accident)]);
                 let effects = scenario(caller, world, &begin, &script).await;
                 count += 1;
                 // Two accidents at a time: all pairs for the function with a wrapper and four
                 // layers and no faults, a sample otherwise.
-                let seconds = (effect + 1..effects + 4).flat_map(|later| accidents.iter().map(move |second| (later, second.clone())));
+                let seconds = effects.cases(effect + 1..effects.count() + 4, &accidents);
                 let is_whole = at == 0 && fails.is_none() && !has_plan;
                 let (skip, step) = if is_whole { (0, 1) } else { ((effect as usize + at) % 97, 97) };
-                for (later, second) in seconds.skip(skip).step_by(step) {
+                for (later, second) in seconds.into_iter().skip(skip).step_by(step) {
                     let mut script = script.clone();
                     script.insert(later, second);
                     scenario(caller, world, &begin, &script).await;
@@ -242,5 +242,5 @@ fn the_function_ends_as_it_began_after_any_accident_at_any_effect() {
     let threads: Vec<_> = (0..2).map(|part| std::thread::spawn(move || scenarios(part, 2))).collect();
     let count: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     println!("{count} scenarios end clean, in {:.1} s", begun.elapsed().as_secs_f64());
-    assert!(count >= 50_000, "{count}");
+    assert!(count >= 38_000, "{count}");
 }

@@ -129,7 +129,7 @@ async fn everything_is_created_once_and_deleted_despite_a_failure_at_any_call() 
             let plane = plane.lock().unwrap();
             assert_eq!(plane.plane.experiments.len(), 1, "{accident:?} at {at}");
             scenarios += 1;
-            if plane.effects <= at {
+            if plane.effects.count() <= at {
                 break;
             }
         }
