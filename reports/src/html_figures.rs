@@ -73,11 +73,8 @@ fn of_endpoint(out: &mut String, shown: Shown) {
     };
     let figures = [
         ("Latency over time".to_owned(), timeline(shown)),
-        (
-            format!("Requests in a cell of {} and of a part of the latencies: {}", seconds(heatmap.column_s()), heatmap.key()),
-            heatmap.draw(),
-        ),
-        (format!("Requests over time: {}", panels.key()), panels.draw()),
+        (format!("Requests by latency and time; a column is {}:{}", seconds(heatmap.column_s()), heatmap.key()), heatmap.draw()),
+        (format!("Requests over time:{}", panels.key()), panels.draw()),
         (format!("{by_percentile}. A line ends where fewer than 10 requests are beyond it, or where requests fail."), percentiles(shown)),
     ];
     let _ = write!(out, "<h3>{}</h3><div class=\"charts\">", escape(shown.endpoint));

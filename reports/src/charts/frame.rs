@@ -11,7 +11,7 @@ const WIDTH: f64 = 560.0;
 /// The height of a chart.
 pub const HEIGHT: f64 = 280.0;
 /// Where the plot begins; numbers are to the left of it.
-pub const LEFT: f64 = 64.0;
+pub const LEFT: f64 = 72.0;
 /// Where the plot ends.
 pub const RIGHT: f64 = WIDTH - 16.0;
 /// The plot; phases are named above it, and errors and the labels of the axis are below it.

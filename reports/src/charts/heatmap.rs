@@ -19,7 +19,7 @@ const ROWS: usize = 30;
 /// The most shades; a reader tells no more apart.
 const SHADES: u32 = 6;
 /// How opaque the lightest shade is; the darkest is 1.
-const LIGHTEST: f64 = 0.2;
+const LIGHTEST: f64 = 0.3;
 
 /// Counts by column and row.
 #[derive(Debug, Clone)]
@@ -85,7 +85,11 @@ impl<'a> Heatmap<'a> {
         for (shade, from) in starts.iter().enumerate() {
             let to = starts.get(shade + 1).map_or_else(|| self.fullest(), |next| next - 1);
             let range = if *from == to { count(to) } else { format!("{} to {}", count(*from), count(to)) };
-            let _ = write!(key, r#"<span class="shade" style="opacity:{:.2}"></span>{range}"#, opacity(shade, starts.len()));
+            let _ = write!(
+                key,
+                r#" <span class="means"><span class="shade" style="opacity:{:.2}"></span>{range}</span>"#,
+                opacity(shade, starts.len())
+            );
         }
         key
     }
@@ -249,7 +253,7 @@ mod tests {
         assert_eq!(drawn(&svg, 1), sorted(map.errors.iter().map(|(column, n)| (shade(*n), 0, *column)).collect()));
         let key = map.key();
         assert_eq!(key.matches("class=\"shade\"").count(), starts.len(), "{key}");
-        assert!(key.ends_with(&count(map.fullest())), "{key}");
+        assert!(key.ends_with(&format!("{}</span>", count(map.fullest()))), "{key}");
     }
 
     #[test]

@@ -69,10 +69,9 @@ impl<'a> Panels<'a> {
 
     /// What each line means, as HTML.
     pub fn key(&self) -> String {
-        let struck = if self.has_struck() { r#"<span class="key s"></span>struck"# } else { "" };
-        format!(
-            r#"<span class="key due"></span>due<span class="key answered"></span>answered<span class="key failed"></span>failed<span class="key late"></span>timed out{struck}"#
-        )
+        let lines = [("due", "due"), ("answered", "answered"), ("failed", "failed"), ("late", "timed out"), ("s", "struck")];
+        let shown = lines.iter().take(if self.has_struck() { 5 } else { 4 });
+        shown.map(|(class, name)| format!(r#" <span class="means"><span class="key {class}"></span>{name}</span>"#)).collect()
     }
 
     /// Load alone strikes nothing.
@@ -132,18 +131,11 @@ impl<'a> Panels<'a> {
     }
 }
 
-/// The areas of this many panels, each below its title; the first is twice as high as another.
+/// The areas of this many panels, each below its title.
 fn areas(number: usize) -> Vec<Area> {
-    let (mut top, foot) = (22.0, HEIGHT - 26.0);
-    let part = (foot - top) / (number + 1) as f64;
-    (0..number)
-        .map(|index| {
-            let next = top + if index == 0 { 2.0 * part } else { part };
-            let area = Area { top: top + TITLE, foot: next };
-            top = next;
-            area
-        })
-        .collect()
+    let (top, foot) = (22.0, HEIGHT - 26.0);
+    let height = (foot - top) / number as f64;
+    (0..number).map(|index| top + height * index as f64).map(|top| Area { top: top + TITLE, foot: top + height }).collect()
 }
 
 /// The next of 1, 2, 5, 10, 20, ...; 1 if there is nothing.

@@ -8,7 +8,7 @@ use crate::measurements::{PhaseSpan, RunKind};
 use crate::words::seconds;
 
 /// The most labels after the first.
-const MOST_LABELS: f64 = 6.0;
+const MOST_LABELS: f64 = 5.0;
 /// In seconds.
 const DAY: u32 = 86_400;
 /// Seconds from one label to the next, from short to long runs.
@@ -127,7 +127,7 @@ impl<'a> TimeAxis<'a> {
 
     fn labels(&self, svg: &mut String) {
         let fits = |step: &&u32| f64::from(self.end) / f64::from(**step) <= MOST_LABELS;
-        let step = LABEL_STEPS.iter().find(fits).copied().unwrap_or_else(|| self.end.div_ceil(6 * DAY) * DAY);
+        let step = LABEL_STEPS.iter().find(fits).copied().unwrap_or_else(|| self.end.div_ceil(5 * DAY) * DAY);
         let name = |second: u32| match step {
             _ if second == 0 => "0".to_owned(),
             0..60 => format!("{second} s"),
@@ -136,7 +136,7 @@ impl<'a> TimeAxis<'a> {
         };
         for second in (0..=self.end).step_by(step as usize) {
             let x = self.x(f64::from(second));
-            let anchor = if x > RIGHT - 10.0 { "end" } else { "middle" };
+            let (x, anchor) = if x > RIGHT - 10.0 { (RIGHT + 14.0, "end") } else { (x, "middle") };
             text(svg, (x, HEIGHT - 10.0), anchor, &name(second));
         }
     }

@@ -8,6 +8,7 @@ use super::frame::{LEFT, LogScale, PLOT, line, open, text};
 use super::shown::Shown;
 use crate::counts::Counts;
 use crate::latencies::Tag;
+use crate::measurements::RunKind;
 use crate::rolls::ArmTag;
 use crate::words::count;
 
@@ -26,12 +27,11 @@ pub fn timeline(shown: Shown) -> String {
     let values = struck.values().chain(others.values()).flat_map(|counts| [counts.quantile(0.5), counts.quantile(0.99)]).flatten();
     let scale = LogScale::of(values);
     let requests = |blocks: &BTreeMap<usize, Counts>| count(blocks.values().map(Counts::total).sum());
-    let mut svg = open(&format!(
-        "Latency over time: p50 and p99 of {} struck and {} other requests; {} errors",
-        requests(&struck),
-        requests(&others),
-        requests(&errors)
-    ));
+    let of = match shown.time.kind() {
+        RunKind::Experiment => format!("{} struck and {} other requests", requests(&struck), requests(&others)),
+        RunKind::Load => format!("{} requests", requests(&others)),
+    };
+    let mut svg = open(&format!("Latency over time: p50 and p99 of {of}; {} errors", requests(&errors)));
     shown.time.draw(&mut svg, &[PLOT]);
     scale.grid(&mut svg);
     let at = |slice: usize| shown.time.middle(slices, slice);
