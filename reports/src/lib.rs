@@ -16,6 +16,7 @@ pub mod expectation;
 pub mod explored;
 pub mod formats;
 pub mod history;
+mod html_figures;
 mod html_tables;
 pub mod implied;
 pub mod interference;

@@ -174,3 +174,37 @@ pub(crate) fn healthy() -> Measurements {
 pub(crate) fn slow() -> Measurements {
     run(12.0)
 }
+
+/// An hour of ten endpoints with ten requests a second each, whose latencies spread widely and of
+/// which some fail in every minute: the most that charts have to show.
+pub(crate) fn an_hour() -> Measurements {
+    let mut measured = run(1.0);
+    let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
+    measured.phases = vec![span(Phase::Baseline, 0.0, 600.0), span(Phase::Fault, 602.0, 3_000.0), span(Phase::Recovery, 3_000.0, 3_600.0)];
+    (measured.latencies, measured.service_times, measured.books) = Default::default();
+    let mut random = Pcg64Mcg::seed_from_u64(43);
+    for PhaseSpan { phase, from_s, to_s } in measured.phases.clone() {
+        for (second, n) in (from_s as u32..to_s as u32).flat_map(|second| (0..100).map(move |n| (second, n))) {
+            let outcome = match random.random_range(0..100) {
+                0 => Outcome::Failed,
+                1 => Outcome::TimedOut,
+                _ => Outcome::Answered,
+            };
+            let rolls = Rolls::one(0, phase == Phase::Fault && random.random());
+            let endpoint = format!("shop GET /catalogue/{}/items/{{item}}", n % 10);
+            let tag = Tag { endpoint, phase, rolls, cold: n == 0, outcome };
+            let latency = (20_000.0 * (6.0 * random.random::<f64>() * random.random::<f64>()).exp()) as u64;
+            let half = random.random();
+            measured.latencies.record(second, &tag, latency, half);
+            measured.service_times.record(second, &tag, latency, half);
+            measured.books.sent += 1;
+            match outcome {
+                Outcome::Failed => measured.books.failed += 1,
+                Outcome::TimedOut => measured.books.timed_out += 1,
+                _ => measured.books.answered += 1,
+            }
+        }
+    }
+    measured.books.planned = measured.books.sent;
+    measured
+}

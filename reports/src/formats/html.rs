@@ -4,17 +4,14 @@
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::charts;
+use crate::html_figures::figures;
 use crate::html_tables as tables;
 use crate::latencies::{Latencies, Phase};
 use crate::measurements::{Restored, RunKind};
 use crate::report::Report;
-use crate::rolls::ArmTag;
 use crate::words::{count, seconds};
 
 const STYLE: &str = include_str!("report.css");
-/// The most charts; a reader looks at no more.
-const MOST_CHARTS: usize = 3;
 /// The most characters of an experiment's text that are shown.
 const MOST_TEXT: usize = 40_000;
 
@@ -208,44 +205,6 @@ fn reasons(out: &mut String, report: &Report) {
     if !report.reasons.is_empty() {
         out.push_str("<h2>Why</h2>");
         list(out, &report.reasons);
-    }
-}
-
-fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
-    let in_fault =
-        |arm| report.endpoints.iter().filter(move |row| row.phase == Phase::Fault && row.arm == arm).map(|row| row.endpoint.as_str());
-    let aimed = report.aims.iter().map(|aim| aim.expectation.of.as_str());
-    let mut shown: Vec<&str> = Vec::new();
-    for endpoint in aimed.chain(in_fault(ArmTag::Treatment)).chain(report.endpoints.iter().map(|row| row.endpoint.as_str())) {
-        if !shown.contains(&endpoint) && report.endpoints.iter().any(|row| row.endpoint == endpoint) {
-            shown.push(endpoint);
-        }
-    }
-    shown.truncate(MOST_CHARTS);
-    if shown.is_empty() {
-        return;
-    }
-    let (keys, by_percentile, judged) = match report.experiment.kind {
-        RunKind::Experiment => (
-            "<span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>",
-            "Latency by percentile in the fault phase: struck against control",
-            Phase::Fault,
-        ),
-        RunKind::Load => ("<span class=\"key d\"></span>", "Latency by percentile", Phase::Baseline),
-    };
-    let _ = write!(
-        out,
-        "<h2>What was seen</h2><p class=\"lead\">{keys}dashed and thin: p99, solid: p50. Crosses are errors. Latency axes are logarithmic.</p>"
-    );
-    for endpoint in shown {
-        let _ = writeln!(
-            out,
-            "<h3>{}</h3><div class=\"pair\"><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
-             <figure><figcaption>{by_percentile}</figcaption>{}</figure></div>",
-            escape(endpoint),
-            charts::timeline(latencies, &report.phases, report.experiment.kind, endpoint),
-            charts::percentiles(latencies, judged, endpoint)
-        );
     }
 }
 

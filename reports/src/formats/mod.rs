@@ -94,7 +94,14 @@ pub fn render_again(folder: &Path) -> Result<Report, RenderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{healthy, slow};
+    use crate::sample::{an_hour, healthy, slow};
+
+    /// To look at the samples, name a folder in BROWNOUT_KEEP_SAMPLE.
+    fn keep_sample(folder: &Path, name: &str) {
+        if let Some(kept) = std::env::var_os("BROWNOUT_KEEP_SAMPLE") {
+            fs::copy(folder.join("report.html"), Path::new(&kept).join(format!("{name}.html"))).unwrap();
+        }
+    }
 
     #[test]
     fn every_file_of_the_folder_is_in_the_list() {
@@ -126,12 +133,20 @@ mod tests {
             assert_eq!(render_again(folder.path()).unwrap(), report);
             let after = ["report.html", "summary.md", "junit.xml"].map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
             assert!(before == after, "a file differs");
-            // To look at the sample, name a folder in BROWNOUT_KEEP_SAMPLE.
-            if let Some(kept) = std::env::var_os("BROWNOUT_KEEP_SAMPLE") {
-                let name = format!("{}.html", report.verdict.name());
-                fs::copy(folder.path().join("report.html"), Path::new(&kept).join(name)).unwrap();
-            }
+            keep_sample(folder.path(), report.verdict.name());
         }
+    }
+
+    #[test]
+    fn the_page_of_an_hour_with_ten_endpoints_is_under_300_kb() {
+        let measured = an_hour();
+        assert_eq!(measured.latencies.endpoints().len(), 10);
+        let folder = tempfile::tempdir().unwrap();
+        write_all(folder.path(), &crate::judge::judge(&measured), &measured.latencies).unwrap();
+        let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+        keep_sample(folder.path(), "an-hour");
+        assert_eq!(page.matches("<svg ").count(), 12, "three endpoints with four charts each");
+        assert!(page.len() < 300_000, "{} bytes", page.len());
     }
 
     #[test]
