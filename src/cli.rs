@@ -58,7 +58,7 @@ pub enum Command {
     Run(Run),
     /// Send load alone, to the addresses in a file or to one URL, judge what came back and write a report; no stack, no faults
     Load(Load),
-    /// Hurt every place of a journey in every way, and hand over a matrix and an experiment for each finding
+    /// Hurt every place of a journey in every way, then in pairs, and hand over a matrix and an experiment for each finding
     Explore(Explore),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
     Check(Check),

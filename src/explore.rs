@@ -59,6 +59,7 @@ fn asked(arguments: &cli::Explore) -> Result<Explore, String> {
     Ok(Explore {
         folder: folder.unwrap_or(Path::new(".")).to_owned(),
         budget: arguments.budget,
+        pairs: arguments.pairs.unwrap_or_default(),
         only: arguments.only.clone().unwrap_or(Only::All),
         accepted: accepted(arguments.accept.as_deref())?,
         resumed: arguments.resume.as_deref().map(|folder| resumed(folder, &plan)).transpose()?,

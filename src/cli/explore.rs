@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use engine::explore::{Budget, Only};
+use engine::explore::{Budget, Only, Pairs};
 
 use super::values::{seed, utf8};
 
@@ -12,13 +12,16 @@ pub struct Explore {
     /// Path of an experiment with `[stack] template` and journeys, or with `systems`; or the name of one that comes with brownout. Its faults and aims are not used
     #[arg(value_parser = utf8())]
     pub experiment: String,
-    /// How far: a time after which no run begins, such as 5m, or a number of cases, such as 500
+    /// How far: a time after which no run begins, such as 5m, or a number of cases, such as 500; pairs of faults come after all single ones
     #[arg(long, value_name = "TIME|CASES", default_value = "5m", value_parser = budget)]
     pub budget: Budget,
+    /// How many pairs of faults, once all single ones were tried: a number, or none [default: what is left of the budget]
+    #[arg(long, value_name = "N|none", value_parser = pairs)]
+    pub pairs: Option<Pairs>,
     /// Replace the seed of the file
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
-    /// Only these places: function:NAME, service:NAME, service:NAME:OPERATION, endpoint:NAME, or place: and one of the matrix
+    /// Only these places: function:NAME, service:NAME, service:NAME:OPERATION, endpoint:NAME, or place: and one of the matrix or of a finding
     #[arg(long, value_name = "PLACES", value_parser = only)]
     pub only: Option<Only>,
     /// Folder for the report and the experiments [default: brownout-runs/<time>-<name>-explore]
@@ -42,6 +45,10 @@ pub struct Explore {
 }
 
 fn budget(text: &str) -> Result<Budget, String> {
+    text.parse()
+}
+
+fn pairs(text: &str) -> Result<Pairs, String> {
     text.parse()
 }
 

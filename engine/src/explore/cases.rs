@@ -1,18 +1,19 @@
 //! The cases, and which request of a wave has which. One case hurts one arrival at one place in one
-//! way; all other arrivals are left alone. The same traffic gives the same cases.
+//! way, or at two; all other arrivals are left alone. The same traffic gives the same cases.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use faults::{By, Cases, Fault, Share, When};
+pub use reports::explored::Why;
 
 use super::observed::{Observed, lasting};
-use super::place::{Place, Spot};
+use super::place::{AND, Place, Spot};
 use super::roots::Arrival;
 use super::ways::{Hurt, Way};
 use crate::story::Request;
 
-/// The most cases of a wave: each is a fault of its plan.
+/// The most faults of a wave: a plan has a largest size.
 const MOST: usize = 200;
 
 /// The most cases of a wave that take an environment from others.
@@ -20,13 +21,31 @@ const MOST_ENVIRONMENTS: usize = 30;
 
 /// One way to hurt one place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Case {
+pub struct Injection {
     /// The place.
     pub place: Place,
     /// The way.
     pub way: Way,
     /// The fault.
     pub hurt: Hurt,
+}
+
+/// What is done to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// What is done.
+    pub first: Injection,
+    /// What is done besides, if it is a pair.
+    pub second: Option<Second>,
+}
+
+/// The second injection of a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// Why both are done to one request.
+    pub why: Why,
+    /// What is done.
+    pub injection: Injection,
 }
 
 /// A case and the request that it hurts.
@@ -59,30 +78,67 @@ impl Window {
     }
 }
 
-/// The name of a case's fault.
-pub fn fault_name(case: usize) -> String {
-    format!("case-{case}")
+impl Case {
+    /// One injection.
+    pub const fn single(first: Injection) -> Self {
+        Self { first, second: None }
+    }
+
+    /// What is done, in its order.
+    pub fn injections(&self) -> impl Iterator<Item = &Injection> {
+        [&self.first].into_iter().chain(self.second.as_ref().map(|second| &second.injection))
+    }
+
+    /// The names of its faults in a plan; `number` is its index.
+    pub fn fault_names(&self, number: usize) -> impl Iterator<Item = String> {
+        let second = self.second.as_ref().map(|_| format!("case-{number}-second"));
+        [format!("case-{number}")].into_iter().chain(second)
+    }
+
+    /// Its faults, about one request; `number` is its index.
+    pub fn faults(&self, number: usize, root: &str) -> Vec<Fault> {
+        self.injections().zip(self.fault_names(number)).map(|(injection, name)| injection.fault(name, root)).collect()
+    }
+
+    /// Its places by name.
+    pub fn places(&self) -> String {
+        self.injections().map(|one| one.place.to_string()).collect::<Vec<_>>().join(AND)
+    }
+
+    /// Its ways by name.
+    pub fn ways(&self) -> String {
+        self.injections().map(|one| one.way.title()).collect::<Vec<_>>().join(AND)
+    }
+
+    fn takes_an_environment(&self) -> bool {
+        self.injections().any(|one| one.way.takes_an_environment())
+    }
+
+    /// Whether a request that comes to these spots without a fault can have the case.
+    fn fits(&self, spots: &[Spot]) -> bool {
+        let comes = |injection: &Injection| spots.contains(&injection.place.spot);
+        comes(&self.first) && self.second.as_ref().is_none_or(|second| second.why != Why::Both || comes(&second.injection))
+    }
 }
 
-impl Case {
-    /// Its fault, about one request.
-    pub fn fault(&self, number: usize, root: &str) -> Fault {
-        let (place, by, from, caller) = match &self.place.spot {
-            Spot::Invocation { function } => (faults::Place::Function(function.clone()), By::Trace, 1, None),
-            Spot::Call { function, service, operation, number } => {
+impl Injection {
+    fn fault(&self, name: String, root: &str) -> Fault {
+        let (place, by, from, caller, delivery) = match &self.place.spot {
+            Spot::Invocation { function, delivery } => (faults::Place::Function(function.clone()), By::Trace, *delivery, None, 1),
+            Spot::Call { function, service, operation, number, delivery } => {
                 let place = faults::Place::Service { name: service.clone(), operation: Some(operation.clone()) };
-                (place, By::Call, *number, Some(function.clone()))
+                (place, By::Call, *number, Some(function.clone()), *delivery)
             }
         };
         let to = from.saturating_add(self.hurt.times.saturating_sub(1));
         Fault {
-            name: fault_name(number),
+            name,
             place,
             share: Share::ALL,
             when: When::default(),
             at_most: None,
             by,
-            cases: Some(Cases { roots: [lasting(root).to_owned()].into(), from, to, caller }),
+            cases: Some(Cases { roots: [lasting(root).to_owned()].into(), from, to, caller, delivery }),
             kind: self.hurt.kind.clone(),
         }
     }
@@ -95,22 +151,24 @@ pub fn deal(cases: &[Case], wanted: &[usize], fault_free: &Observed, window: Win
     // By place, so that what takes long is spread over the wave.
     let mut wanted: Vec<usize> = wanted.iter().copied().filter(|index| cases.get(*index).is_some()).collect();
     wanted.sort_unstable();
-    let (mut dealt, mut used, mut environments) = (Vec::new(), BTreeSet::new(), 0);
+    let (mut dealt, mut used, mut faults, mut environments) = (Vec::new(), BTreeSet::new(), 0, 0);
     for index in wanted {
         let Some(case) = cases.get(index) else { continue };
-        if dealt.len() >= MOST || (case.way.takes_an_environment() && environments >= MOST_ENVIRONMENTS) {
+        let more = case.injections().count();
+        if faults + more > MOST || (case.takes_an_environment() && environments >= MOST_ENVIRONMENTS) {
             continue;
         }
         let is_apart = |due: Duration, dealt: &[Dealt]| dealt.iter().all(|other| other.due.abs_diff(due) >= window.apart);
         let found = candidates.iter().find(|candidate| {
-            candidate.endpoint == case.place.endpoint
+            candidate.endpoint == case.first.place.endpoint
                 && !used.contains(&candidate.arrival)
-                && candidate.spots.contains(&case.place.spot)
+                && case.fits(&candidate.spots)
                 && is_apart(candidate.due, &dealt)
         });
         if let Some(Candidate { arrival, root, due, .. }) = found {
             used.insert(*arrival);
-            environments += usize::from(case.way.takes_an_environment());
+            faults += more;
+            environments += usize::from(case.takes_an_environment());
             dealt.push(Dealt { case: index, arrival: *arrival, root: (*root).to_owned(), due: *due });
         }
     }
@@ -166,9 +224,20 @@ mod tests {
     use super::super::fixtures::{arrival, fault_free, root};
     use super::*;
 
+    fn call(operation: &str) -> Spot {
+        Spot::Call { function: "place".into(), service: "dynamodb".into(), operation: operation.into(), number: 1, delivery: 1 }
+    }
+
+    fn injection(spot: Spot, way: Way) -> Injection {
+        Injection { place: Place { endpoint: "buy place".into(), spot }, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 2 } }
+    }
+
     fn case(way: Way) -> Case {
-        let spot = Spot::Call { function: "place".into(), service: "dynamodb".into(), operation: "PutItem".into(), number: 1 };
-        Case { place: Place { endpoint: "buy place".into(), spot }, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 2 } }
+        Case::single(injection(call("PutItem"), way))
+    }
+
+    fn pair(why: Why, second: Spot) -> Case {
+        Case { second: Some(Second { why, injection: injection(second, Way::Error) }), ..case(Way::Denied) }
     }
 
     fn window(to_s: u64, apart_s: u64) -> Window {
@@ -186,7 +255,8 @@ mod tests {
         assert_eq!(numbers(&[0, 1, 2], window(4, 0)), [(0, 1), (1, 2), (2, 3)]);
         assert_eq!(numbers(&[2, 0, 1], window(2, 0)), [(0, 1), (1, 2)], "the last one is left for another wave");
         assert_eq!(numbers(&[0, 1, 2], window(5, 2)), [(0, 1), (1, 3), (2, 5)]);
-        let elsewhere = Case { place: Place { endpoint: "buy look".into(), ..cases[0].place.clone() }, ..cases[0].clone() };
+        let mut elsewhere = cases[0].clone();
+        elsewhere.first.place.endpoint = "buy look".into();
         assert_eq!(deal(&[elsewhere], &[0], &fault_free, window(5, 0)), []);
     }
 
@@ -203,11 +273,47 @@ mod tests {
 
     #[test]
     fn a_fault_is_about_one_request_and_the_calls_of_one_function() {
-        let fault = case(Way::Error).fault(7, &root(3));
+        let fault = case(Way::Error).faults(7, &root(3)).remove(0);
         let cases = fault.cases.clone().unwrap();
         assert_eq!((fault.name.as_str(), fault.by, cases.from, cases.to), ("case-7", By::Call, 1, 2));
         assert_eq!((cases.caller.as_deref(), cases.roots.len()), (Some("place"), 1));
         assert!(cases.has(faults::Identity(&root(3))) && !cases.has(faults::Identity(&root(4))));
         assert_eq!(arrival(3).number, 3);
+    }
+
+    #[test]
+    fn a_pair_is_two_faults_about_one_request() {
+        let opened = pair(Why::Opened, Spot::Invocation { function: "late".into(), delivery: 2 });
+        let faults = opened.faults(7, &root(3));
+        let cases: Vec<_> = faults.iter().map(|fault| fault.cases.clone().unwrap()).collect();
+        assert_eq!(faults.iter().map(|fault| fault.name.as_str()).collect::<Vec<_>>(), ["case-7", "case-7-second"]);
+        assert_eq!((cases[0].roots == cases[1].roots, cases[1].from, cases[1].delivery), (true, 2, 1));
+        let again = pair(Why::Again, call("PutItem").in_delivery(2)).faults(1, &root(3)).remove(1).cases.unwrap();
+        assert_eq!((again.from, again.delivery), (1, 2));
+        assert_eq!(opened.ways(), "denied + error");
+        assert_eq!(opened.places(), "buy place: place > dynamodb:PutItem + buy place: late (delivery 2)");
+    }
+
+    #[test]
+    fn a_request_has_a_pair_if_it_comes_to_both_places_or_the_first_opens_the_second() {
+        let fault_free = fault_free(6);
+        for (why, second, count) in [
+            (Why::Both, call("GetItem"), 0),
+            (Why::Both, Spot::Invocation { function: "place".into(), delivery: 1 }, 1),
+            (Why::Opened, call("GetItem"), 1),
+            (Why::Again, call("PutItem").in_delivery(2), 1),
+        ] {
+            let dealt = deal(&[pair(why, second.clone())], &[0], &fault_free, window(5, 0));
+            assert_eq!(dealt.len(), count, "{why:?} {second}");
+        }
+    }
+
+    #[test]
+    fn a_wave_has_half_as_many_pairs_as_single_faults() {
+        let most = u32::try_from(MOST).unwrap();
+        let fault_free = fault_free(most);
+        let pairs: Vec<_> = (0..MOST).map(|_| pair(Why::Opened, call("GetItem"))).collect();
+        let wanted: Vec<_> = (0..MOST).collect();
+        assert_eq!(deal(&pairs, &wanted, &fault_free, window(1_000, 0)).len(), MOST / 2);
     }
 }

@@ -1,11 +1,11 @@
-//! The experiment that repeats a finding: the explored file without its faults and aims, and with the one
-//! fault of the finding's smallest case, on a share of the traffic.
+//! The experiment that repeats a finding: the explored file without its faults and aims, and with the
+//! faults of the finding's smallest case, on a share of the traffic.
 
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::cases::Case;
+use super::cases::{Case, Injection, Second, Why};
 use super::judge::is_tree_rule;
 use super::place::Spot;
 use super::ways::Way;
@@ -16,6 +16,9 @@ const DROPPED: [&str; 5] = ["fault", "expect", "expect-invariants", "stop", "pha
 /// The share of the traffic that is struck.
 const SHARE: f64 = 0.3;
 
+/// The share that each fault of a pair strikes: both strike a quarter.
+const SHARE_OF_EACH: f64 = 0.5;
+
 /// Writes the experiment: `text` is the explored file, whose paths begin at `folder`.
 ///
 /// # Errors
@@ -24,20 +27,29 @@ pub fn write(text: &str, folder: &Path, seed: u64, case: &Case, rule: &str) -> R
     let mut file: Table = text.parse().map_err(|error| format!("the explored file is not TOML: {error}"))?;
     DROPPED.iter().for_each(|key| drop(file.remove(*key)));
     absolute(&mut file, folder);
-    let question = format!("Does `{}` hold under: {}, {}?", rule, case.place, case.way.title());
+    let question = format!("Does `{}` hold under: {}, {}?", rule, case.places(), case.ways());
     file.insert("question".to_owned(), question.into());
     file.insert("seed".to_owned(), Value::try_from(seed).map_err(|error| error.to_string())?);
     file.insert("phases".to_owned(), phases());
-    file.insert("fault".to_owned(), Value::Array(vec![Value::Table(fault(case)?)]));
+    file.insert("fault".to_owned(), Value::Array(faults(case)?));
     let body = toml::to_string(&file).map_err(|error| error.to_string())?;
     Ok(format!("{}{body}", about(case, rule)))
 }
 
 /// What the reader must know of it.
 fn about(case: &Case, rule: &str) -> String {
-    let mut about = format!("# Made by `brownout explore`: {}, {}. {}\n", case.place, case.way.title(), case.way.about());
-    if matches!(case.place.spot, Spot::Call { .. }) {
-        about.push_str("# It strikes this operation whichever function calls it.\n");
+    let mut about = format!("# Made by `brownout explore`: {}, {}.", case.places(), case.ways());
+    let mut ways: Vec<Way> = case.injections().map(|one| one.way).collect();
+    ways.dedup();
+    ways.into_iter().for_each(|way| about.push_str(&format!(" {}", way.about())));
+    about.push('\n');
+    match case.second.as_ref().map(|second| second.why) {
+        None => {}
+        Some(Why::Again) => about.push_str("# What is tried again can be struck again: of some requests two tries in a row are.\n"),
+        Some(Why::Opened | Why::Both) => about.push_str("# Each fault strikes half of the requests, so both strike a quarter.\n"),
+    }
+    if case.injections().any(|one| matches!(one.place.spot, Spot::Call { .. })) {
+        about.push_str("# A call is struck whichever function makes it.\n");
     }
     if is_tree_rule(rule) {
         about.push_str(&format!(
@@ -52,21 +64,34 @@ fn phases() -> Value {
     Value::Table(phases.into_iter().map(|(name, time)| (name.to_owned(), time.into())).collect())
 }
 
-fn fault(case: &Case) -> Result<Table, String> {
-    let kind = Value::try_from(&case.hurt.kind).map_err(|error| error.to_string())?;
-    let Value::Table(mut fault) = kind else { return Err(format!("`{}` cannot be written", case.hurt.kind.name())) };
+/// A fault for each injection. One fault strikes a place and what is tried again there.
+fn faults(case: &Case) -> Result<Vec<Value>, String> {
+    match &case.second {
+        None => Ok(vec![fault(&case.first, SHARE, None)?]),
+        Some(Second { why: Why::Again, .. }) => Ok(vec![fault(&case.first, SHARE_OF_EACH, None)?]),
+        Some(Second { injection, .. }) => {
+            Ok(vec![fault(&case.first, SHARE_OF_EACH, Some("first"))?, fault(injection, SHARE_OF_EACH, Some("second"))?])
+        }
+    }
+}
+
+fn fault(injection: &Injection, share: f64, name: Option<&str>) -> Result<Value, String> {
+    let Injection { place, way, hurt } = injection;
+    let kind = Value::try_from(&hurt.kind).map_err(|error| error.to_string())?;
+    let Value::Table(mut fault) = kind else { return Err(format!("`{}` cannot be written", hurt.kind.name())) };
     let mut put = |key: &str, value: Value| drop(fault.insert(key.to_owned(), value));
-    put("share", SHARE.into());
-    match &case.place.spot {
-        Spot::Invocation { function } => put("function", function.as_str().into()),
+    name.into_iter().for_each(|name| put("name", name.into()));
+    put("share", share.into());
+    match &place.spot {
+        Spot::Invocation { function, .. } => put("function", function.as_str().into()),
         Spot::Call { service, operation, .. } => {
             put("service", service.as_str().into());
             put("operation", operation.as_str().into());
             // An outage is longer than a request; anything else is over at the next call.
-            put("roll", if case.way == Way::Outage { "same-request" } else { "each-call" }.into());
+            put("roll", if *way == Way::Outage { "same-request" } else { "each-call" }.into());
         }
     }
-    Ok(fault)
+    Ok(Value::Table(fault))
 }
 
 /// The experiment is in another folder, so its paths are written in full.
@@ -102,15 +127,22 @@ mod tests {
     fn case(spot: Spot, way: Way) -> Case {
         let site = Site { triggers: vec![Trigger::Queue], timeout: Duration::from_secs(3), within: Some(Duration::from_micros(7_250)) };
         let hurt = way.hurt(&spot, &site).unwrap();
-        Case { place: Place { endpoint: "clinic GET /appointment/{id}".into(), spot }, way, hurt }
+        Case::single(Injection { place: Place { endpoint: "clinic GET /appointment/{id}".into(), spot }, way, hurt })
+    }
+
+    fn invocation(function: &str) -> Spot {
+        Spot::Invocation { function: function.into(), delivery: 1 }
+    }
+
+    fn call(operation: &str) -> Spot {
+        Spot::Call { function: "appointments".into(), service: "dynamodb".into(), operation: operation.into(), number: 2, delivery: 1 }
     }
 
     #[test]
     fn each_case_gives_an_experiment_that_the_check_accepts() {
-        let call = || Spot::Call { function: "appointments".into(), service: "dynamodb".into(), operation: "GetItem".into(), number: 2 };
         let mut written = 0;
         for way in Way::ALL {
-            for spot in [Spot::Invocation { function: "appointments".into() }, call()] {
+            for spot in [invocation("appointments"), call("GetItem")] {
                 let site = Site { triggers: vec![Trigger::Queue], timeout: Duration::from_secs(3), within: Some(Duration::from_millis(7)) };
                 if way.hurt(&spot, &site).is_err() {
                     continue;
@@ -125,12 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_gives_an_experiment_with_both_faults_and_what_is_tried_again_one_with_one() {
+        let pair = |first: Case, why: Why, second: Case| Case { second: Some(Second { why, injection: second.first }), ..first };
+        let denied = || case(call("PutItem"), Way::Denied);
+        for (pair, count, says) in [
+            (pair(denied(), Why::Opened, case(call("GetItem"), Way::Outage)), 2, "both strike a quarter"),
+            (pair(denied(), Why::Both, case(invocation("appointments"), Way::Slow)), 2, "both strike a quarter"),
+            (pair(denied(), Why::Again, denied()), 1, "two tries in a row"),
+        ] {
+            let text = write(CLINIC, Path::new("."), 11, &pair, "T-1").unwrap();
+            let plan = crate::check("x", &text).unwrap_or_else(|wrong| panic!("{wrong:?}\n{text}"));
+            assert_eq!(plan.faults.len(), count, "{text}");
+            assert!(plan.faults.iter().all(|fault| fault.share.value() == SHARE_OF_EACH) && text.contains(says), "{text}");
+        }
+    }
+
+    #[test]
     fn paths_are_written_in_full_and_the_rest_is_kept() {
         let text = "[stack]\ntemplate = \"template.yaml\"\n[[journey]]\nname = \"buy\"\ndata = \"rows.csv\"\n[[journey]]\nname = \"day\"\nreplay = \"access.log\"\n[[fault]]\nname = \"before\"\n";
         let folder = tempfile::tempdir().unwrap();
         let full = folder.path().canonicalize().unwrap();
-        let spot = Spot::Invocation { function: "worker".into() };
-        let written = write(text, folder.path(), 1, &case(spot, Way::Duplicate), "T-2").unwrap();
+        let written = write(text, folder.path(), 1, &case(invocation("worker"), Way::Duplicate), "T-2").unwrap();
         let table: Table = written.parse().unwrap();
         assert_eq!(table["stack"]["template"].as_str().unwrap(), full.join("template.yaml").display().to_string());
         assert_eq!(table["journey"][0]["data"].as_str().unwrap(), full.join("rows.csv").display().to_string());

@@ -1,23 +1,25 @@
-//! The course of an exploration: a fault-free run, then run after run with cases, then the cases that
-//! others hurt once more, apart from each other.
+//! The course of an exploration: a fault-free run, then run after run with single faults, then the cases
+//! that others hurt once more, apart from each other; then the same with pairs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use reports::explored::{End, Exploration, Finding, Outcome, Place as ShownPlace, Way as Column};
+use reports::explored::End;
 
 use super::cases::{Dealt, Window, deal};
 use super::findings::{Found, Tried, reduce};
 use super::ground::Ground;
-use super::judge::{Judged, Sides, command};
-use super::matrix::{Matrix, Row, journeys};
+use super::handed_over::Known;
+use super::judge::{Judged, Sides};
+use super::matrix::{Matrix, site};
 use super::observed::Observed;
+use super::pairs;
+use super::path::Path;
 use super::place::Only;
 use super::roots::Roots;
 use super::saved::{Saved, SoFar};
 use super::wave::{self, Ended};
-use super::ways::Way;
-use super::{Budget, Explore, ExploreError, Explored, Stages, experiment};
+use super::{Budget, Explore, ExploreError, Explored, Stages};
 use crate::Asked;
 use crate::nearest::there_are;
 
@@ -119,21 +121,31 @@ impl Exploring<'_> {
         }
         let (places, cases) = (self.matrix.rows.len(), self.matrix.cases.len());
         self.stages.say(&format!("{places} places, {cases} cases"));
-        self.resume();
-        self.try_all().await
+        self.resume(0);
+        let end = self.try_all(self.matrix.order()).await?;
+        pairs::add(&mut self.matrix, &self.tried, |place| site(&self.fault_free, &self.ground, place));
+        let pairs = self.matrix.pairs();
+        self.resume(pairs.start);
+        if end != End::Complete || pairs.is_empty() {
+            return Ok(end);
+        }
+        self.stages.say(&format!("{} pairs of faults", pairs.len()));
+        let open = pairs.filter(|index| !self.tried.contains_key(index)).take(self.asked.pairs.most());
+        self.try_all(open.collect()).await
     }
 
-    /// Takes over what an earlier exploration has decided.
-    fn resume(&mut self) {
+    /// Takes over what an earlier exploration has decided of the cases from this index on.
+    fn resume(&mut self, from: usize) {
         let Some(saved) = &self.asked.resumed else { return };
-        let (tried, lost) = saved.tried(&self.matrix.cases);
-        self.stages.say(&format!("{} cases were decided before", tried.len()));
+        let (tried, lost) = saved.tried(&self.matrix.cases, from);
+        let what = if from == 0 { "cases" } else { "pairs" };
+        self.stages.say(&format!("{} {what} were decided before", tried.len()));
         if lost > 0 {
             self.notes
-                .push(format!("{lost} cases that were decided before are left out: the traffic did not come to their places this time"));
+                .push(format!("{lost} {what} that were decided before are left out: the traffic did not come to their places this time"));
         }
-        self.resumed = tried.len();
-        self.tried = tried;
+        self.resumed += tried.len();
+        self.tried.extend(tried);
         self.told = self.found().len();
     }
 
@@ -148,8 +160,9 @@ impl Exploring<'_> {
         )
     }
 
-    async fn try_all(&mut self) -> Result<End, ExploreError> {
-        let mut open: Vec<usize> = self.matrix.order().into_iter().filter(|index| !self.tried.contains_key(index)).collect();
+    /// Tries these cases in their order, and then those of them that others hurt.
+    async fn try_all(&mut self, these: Vec<usize>) -> Result<End, ExploreError> {
+        let mut open: Vec<usize> = these.iter().copied().filter(|index| !self.tried.contains_key(index)).collect();
         let mut are_apart = false;
         loop {
             if let Some(signal) = self.signal.or_else(|| self.stages.asked()) {
@@ -157,7 +170,7 @@ impl Exploring<'_> {
                 return Ok(End::Interrupted);
             }
             if open.is_empty() && !are_apart {
-                open = self.hurt_by_others();
+                open = these.iter().copied().filter(|index| self.is_hurt_by_another(*index)).collect();
                 are_apart = true;
             }
             if open.is_empty() {
@@ -191,8 +204,8 @@ impl Exploring<'_> {
         }
     }
 
-    fn hurt_by_others(&self) -> Vec<usize> {
-        self.tried.iter().filter(|(_, one)| one.judged == Judged::HurtByAnother).map(|(index, _)| *index).collect()
+    fn is_hurt_by_another(&self, case: usize) -> bool {
+        self.tried.get(&case).is_some_and(|one| one.judged == Judged::HurtByAnother)
     }
 
     /// Runs a wave of these cases and judges each; returns why the exploration cannot go on.
@@ -212,28 +225,22 @@ impl Exploring<'_> {
         let sides = Sides::new(&self.fault_free, &ended.observed, dealt);
         for one in dealt {
             let Some(case) = self.matrix.cases.get(one.case) else { continue };
-            self.tried.insert(
-                one.case,
-                Tried { judged: sides.judge(case, self.ground.is_called(case.place.spot.function()), one), root: one.root.clone() },
-            );
+            let judged = sides.judge(case, self.ground.is_called(case.first.place.spot.function()), one);
+            let is_known = |spot: &_| self.matrix.has(&case.first.place.endpoint, spot);
+            let path = Path::of(self.fault_free.tree(&one.root), ended.observed.tree(&one.root), is_known);
+            self.tried.insert(one.case, Tried { judged, root: one.root.clone(), path });
         }
         self.look_around(dealt, &ended.observed);
         self.tell();
         Ok(ended.trouble)
     }
 
-    /// Breaches of requests that no case hurt, and places that only a fault opens.
+    /// Breaches of requests that no case hurt.
     fn look_around(&mut self, dealt: &[Dealt], observed: &Observed) {
         self.so_far.unattributed.extend(observed.unattributed.iter().cloned());
-        for (arrival, requests) in observed.arrivals() {
-            let hurt = dealt.iter().find(|one| one.arrival == arrival);
-            if hurt.is_none() {
+        for (arrival, _) in observed.arrivals() {
+            if !dealt.iter().any(|one| one.arrival == arrival) {
                 self.so_far.unattributed.extend(observed.broken(arrival).iter().cloned());
-            }
-            let request = hurt.and_then(|one| requests.iter().find(|request| request.root == one.root));
-            if let Some((request, tree)) = request.and_then(|request| Some((request, observed.tree(&request.root)?))) {
-                let new = tree.spots().into_iter().filter(|spot| !self.matrix.has(request.endpoint, spot));
-                self.so_far.new_places.extend(new.map(|spot| format!("{}: {spot}", request.endpoint)));
             }
         }
     }
@@ -242,7 +249,7 @@ impl Exploring<'_> {
     async fn run(&mut self, last: Duration, dealt: &[Dealt]) -> Result<Ended, ExploreError> {
         self.so_far.waves += 1;
         let cases = &self.matrix.cases;
-        let faults = dealt.iter().filter_map(|one| Some(cases.get(one.case)?.fault(one.case, &one.root))).collect();
+        let faults = dealt.iter().filter_map(|one| Some(cases.get(one.case)?.faults(one.case, &one.root))).flatten().collect();
         let plan = wave::plan(&self.asked.plan, &self.ground, wave::timeline(last), faults);
         let stage = self.stages.stage(&plan, self.so_far.waves).map_err(ExploreError::Stage)?;
         let ended = wave::carry_out(&plan, stage, &self.roots).await?;
@@ -268,88 +275,11 @@ impl Exploring<'_> {
     }
 
     fn hand_over(mut self, end: End) -> Explored {
-        let plan = &self.asked.plan;
-        let (mut findings, experiments) = self.findings();
         self.so_far.took_s += self.began.elapsed().as_secs_f64();
-        let saved = Saved::of(plan, &self.matrix.cases, &self.tried, self.so_far.clone(), self.asked.resumed.as_ref());
-        self.notes.extend(self.asked.accepted.mark(&mut findings));
-        self.explain();
-        let rest = match end {
-            End::Complete => "no request of the traffic comes there at a time at which it can be hurt",
-            End::Budget => "the budget is used up",
-            End::Interrupted => "stopped as asked",
-            End::BrokenWithoutFault | End::NotShown(_) => "the exploration ended before",
-        };
-        let found = self.found();
-        let number = |index: usize| found.iter().position(|found| found.cases.contains(&index)).map(|at| at + 1);
-        let shown = |row: &Row| self.matrix.shown(row, &self.tried, number, rest);
-        let exploration = Exploration {
-            name: plan.name.clone(),
-            seed: plan.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: self.asked.command.clone(),
-            took_s: self.so_far.took_s,
-            end,
-            followed: self.fault_free.arrivals().count(),
-            waves: self.so_far.waves,
-            ways: Way::ALL.map(|way| Column { letter: way.letter(), title: way.title().to_owned(), about: way.about().to_owned() }).into(),
-            places: self
-                .matrix
-                .rows
-                .iter()
-                .map(|row| ShownPlace { endpoint: row.place.endpoint.clone(), place: row.place.to_string(), cells: shown(row) })
-                .collect(),
-            findings,
-            journeys: journeys(&self.fault_free),
-            notes: self.so_far.notes.into_iter().chain(self.notes).collect(),
-        };
+        let Self { asked, ground, fault_free, matrix, tried, so_far, notes, .. } = &self;
+        let known = Known { asked, ground, fault_free, matrix, tried, found: &self.found(), so_far, notes };
+        let (exploration, experiments) = known.hand_over(end);
+        let saved = Saved::of(&asked.plan, &matrix.cases, tried, so_far.clone(), asked.resumed.as_ref());
         Explored { exploration, experiments, saved, asked: self.signal, left: self.left }
-    }
-
-    /// The findings, each with the experiment that repeats it.
-    fn findings(&self) -> (Vec<Finding>, Vec<(String, String)>) {
-        let (mut findings, mut experiments) = (Vec::new(), Vec::new());
-        for (found, number) in self.found().into_iter().zip(1..) {
-            let case = found.case.and_then(|index| self.matrix.cases.get(index));
-            let command = case.map_or_else(|| self.asked.command.clone(), |case| command(&self.asked.command, case));
-            let repeated = found.repeatable(&self.matrix.cases);
-            let written = repeated.ok_or_else(|| "no single case explains it".to_owned()).and_then(|case| {
-                let Explore { plan, folder, .. } = self.asked;
-                let text = experiment::write(&plan.text, folder, plan.seed, case, &found.broken.rule)?;
-                let checked = crate::check_in(folder, &plan.name, &text);
-                let complaint = |wrong: Vec<crate::file::Wrong>| wrong.into_iter().next().map(|wrong| wrong.what).unwrap_or_default();
-                checked.map(|_| text).map_err(|wrong| format!("`run` cannot carry it out: {}", complaint(wrong)))
-            });
-            let file = format!("explore/{number}.toml");
-            let experiment = written.map(|text| {
-                experiments.push((file.clone(), text));
-                file
-            });
-            findings.push(found.shown(number, &self.matrix.cases, command, experiment));
-        }
-        (findings, experiments)
-    }
-
-    fn explain(&mut self) {
-        let as_set = self.asked.plan.setup.compressed;
-        let compressed = self.ground.compressed(as_set);
-        if compressed != as_set && self.ground.retries() {
-            self.notes.push(format!("queues and asynchronous retries waited {} times shorter than at AWS", compressed.queues));
-        }
-        let unclear = self.tried.values().filter(|one| one.judged.shown().0 == Outcome::Unclear).count();
-        if unclear > 0 {
-            self.notes.push(format!("{unclear} cases are unclear and count as not tried; the matrix says why"));
-        }
-        let new_places = &self.so_far.new_places;
-        if !new_places.is_empty() {
-            let names: Vec<_> = new_places.iter().take(5).cloned().collect();
-            self.notes.push(format!(
-                "{} places are reached only under a fault and were not hurt: {}{}",
-                new_places.len(),
-                names.join("; "),
-                if new_places.len() > names.len() { "; ..." } else { "" }
-            ));
-        }
-        self.notes.push("pairs of faults were not tried".to_owned());
     }
 }

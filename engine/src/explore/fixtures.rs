@@ -27,7 +27,12 @@ pub fn returned(function: &str, id: &str) -> Seen {
 }
 
 pub fn called(function: &str, operation: &str) -> Seen {
-    Seen::Called { function: Some(function.into()), service: "dynamodb".into(), operation: operation.into() }
+    called_in(1, function, operation)
+}
+
+/// A call that the function makes during this delivery.
+pub fn called_in(delivery: u32, function: &str, operation: &str) -> Seen {
+    Seen::Called { function: Some(function.into()), service: "dynamodb".into(), operation: operation.into(), delivery }
 }
 
 pub fn row(key: &str) -> Seen {

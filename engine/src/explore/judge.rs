@@ -9,7 +9,7 @@ use reports::explored::Outcome;
 use scenarios::invariants::Breach;
 use serde::{Deserialize, Serialize};
 
-use super::cases::{Case, Dealt, fault_name};
+use super::cases::{Case, Dealt, Second, Why};
 use super::observed::Observed;
 use super::place::Spot;
 use super::roots::Arrival;
@@ -100,9 +100,10 @@ impl<'a> Sides<'a> {
     pub fn judge(&self, case: &Case, is_called: bool, dealt: &Dealt) -> Judged {
         let broken = self.wave.broken(dealt.arrival);
         let fails = || self.fails_untouched(dealt.arrival, &dealt.root);
-        if !self.wave.has_struck(&fault_name(dealt.case)) {
+        if let Some(unstruck) = case.fault_names(dealt.case).position(|name| !self.wave.has_struck(&name)) {
             let is_hurt = !broken.is_empty() || fails().is_some();
-            return if is_hurt { Judged::HurtByAnother } else { Judged::Unclear("the fault did not strike".to_owned()) };
+            let which = if unstruck == 0 { "the fault did not strike" } else { "the second fault did not strike" };
+            return if is_hurt { Judged::HurtByAnother } else { Judged::Unclear(which.to_owned()) };
         }
         let Some(request) = self.request(dealt) else { return Judged::Unclear("its request was not sent".to_owned()) };
         let left = self.wave.unfinished(dealt.arrival);
@@ -136,11 +137,12 @@ impl<'a> Sides<'a> {
     }
 
     /// T-5: the slow function ended well within its timeout, its caller failed before that, and so did the request.
+    /// Of a pair the other fault may have failed the caller.
     fn impatient(&self, case: &Case, request: &Request) -> Option<Broken> {
-        let Spot::Invocation { function } = &case.place.spot else { return None };
+        let (Spot::Invocation { function, .. }, None) = (&case.first.place.spot, &case.second) else { return None };
         let has_failed =
             matches!(request.outcome, Ended::Failed | Ended::TimedOut) && request.status.is_none_or(|status| status >= FAILURE);
-        let is_impatient = case.way == Way::Slow && has_failed && self.wave.tree(&request.root)?.was_given_up(function);
+        let is_impatient = case.first.way == Way::Slow && has_failed && self.wave.tree(&request.root)?.was_given_up(function);
         is_impatient.then(|| tree_rule(IMPATIENT, request, answered(request), format!("an answer: `{function}` ended within its timeout")))
     }
 
@@ -239,7 +241,12 @@ pub fn is_tree_rule(rule: &str) -> bool {
 
 /// The command that repeats a case.
 pub fn command(begin: &str, case: &Case) -> String {
-    format!("{begin} --only 'place:{}'", case.place)
+    let place = match &case.second {
+        Some(Second { why: Why::Both, .. }) => case.places(),
+        // The first fault opens the place of the second.
+        _ => case.first.place.to_string(),
+    };
+    format!("{begin} --only 'place:{place}'")
 }
 
 #[cfg(test)]
@@ -251,14 +258,15 @@ mod tests {
     use faults::{ActionName, Arm, Entry, Kind, Start};
     use run_folder::{Seen, Sighting};
 
+    use super::super::cases::Injection;
     use super::super::fixtures::{arrival, fault_free, invoked, later, request, root, roots, seen, sighting};
     use super::super::place::Place;
     use super::super::ways::Hurt;
     use super::*;
     use crate::story::Story;
 
-    fn strike(case: usize) -> Entry {
-        let of = OfFault { arm: Arm::Treatment, action: ActionName::Refuse, ..OfFault::control(fault_name(case)) };
+    fn strike(fault: &str) -> Entry {
+        let of = OfFault { arm: Arm::Treatment, action: ActionName::Refuse, ..OfFault::control(fault.to_owned()) };
         Entry::Decided(Decided {
             run: "r".into(),
             sequence: 1,
@@ -276,18 +284,24 @@ mod tests {
     }
 
     fn case(way: Way) -> Case {
-        let place = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "place".into() } };
-        Case { place, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } }
+        let place = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "place".into(), delivery: 1 } };
+        Case::single(Injection { place, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } })
+    }
+
+    fn pair(way: Way) -> Case {
+        let Case { first, .. } = case(way);
+        Case { second: Some(Second { why: Why::Opened, injection: first.clone() }), first }
     }
 
     /// What came of case 0 on arrival 1.
     fn judged(struck: bool, requests: Vec<Request>, breaches: Vec<Broken>, sightings: Vec<Sighting>) -> Judged {
+        let struck = if struck { &["case-0"][..] } else { &[] };
         judged_of((&case(Way::Error), true), struck, requests, breaches, sightings)
     }
 
     fn judged_of(
         (case, is_called): (&Case, bool),
-        struck: bool,
+        struck: &[&str],
         requests: Vec<Request>,
         breaches: Vec<Broken>,
         sightings: Vec<Sighting>,
@@ -295,8 +309,8 @@ mod tests {
         let mut fault_free = fault_free(3);
         let look = request(later(1), "buy look", 2, 200);
         fault_free.add(&roots(), look);
-        let wave =
-            Observed::of(Story { requests, breaches }, sightings, struck.then(|| strike(0)).into_iter(), &Default::default(), &roots());
+        let struck = struck.iter().map(|fault| strike(fault));
+        let wave = Observed::of(Story { requests, breaches }, sightings, struck, &Default::default(), &roots());
         let dealt = Dealt { case: 0, arrival: arrival(1), root: root(1), due: Duration::from_secs(1) };
         Sides::new(&fault_free, &wave, std::slice::from_ref(&dealt)).judge(case, is_called, &dealt)
     }
@@ -389,8 +403,32 @@ mod tests {
             ("it went without", Way::Slow, true, 201, gives_up(true), vec![]),
             ("the answer was lost", Way::LostAnswer, true, 502, gives_up(true), vec![]),
         ] {
-            let judged = judged_of((&case(way), is_called), true, vec![place(status)], vec![], sightings);
+            let judged = judged_of((&case(way), is_called), &["case-0"], vec![place(status)], vec![], sightings);
             assert_eq!(rules(&judged), expected, "{what}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn a_pair_of_which_one_fault_did_not_strike_shows_nothing() {
+        let judged = |struck: &[&str], rows: &[&str]| judged_of((&pair(Way::Error), true), struck, vec![place(201)], vec![], seen(1, rows));
+        let unclear = |why: &str| Judged::Unclear(why.to_owned());
+        assert_eq!(judged(&["case-0"], &["o"]), unclear("the second fault did not strike"));
+        assert_eq!(judged(&["case-0"], &[]), unclear("the second fault did not strike"), "whatever is missing");
+        assert_eq!(judged(&["case-0-second"], &["o"]), unclear("the fault did not strike"));
+        assert_eq!(judged(&["case-0", "case-0-second"], &["o"]), Judged::Held);
+        assert_eq!(rules(&judged(&["case-0", "case-0-second"], &[])), ["T-1"]);
+    }
+
+    #[test]
+    fn who_gives_up_under_a_pair_may_have_failed_by_its_other_fault() {
+        let mut given_up = seen(1, &["o"]);
+        given_up.insert(0, sighting(999, Some(root(1)), invoked("front", "f", 1)));
+        let ended = Seen::Returned { function: "front".into(), id: "f".into(), failed: true };
+        given_up.insert(given_up.len() - 1, sighting(1_005, Some(root(1)), ended));
+        let struck = ["case-0", "case-0-second"];
+        for (case, expected) in [(case(Way::Slow), vec!["T-5"]), (pair(Way::Slow), vec![])] {
+            let judged = judged_of((&case, true), &struck, vec![place(502)], vec![], given_up.clone());
+            assert_eq!(rules(&judged), expected, "{judged:?}");
         }
     }
 

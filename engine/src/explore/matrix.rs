@@ -1,13 +1,13 @@
 //! The places that the fault-free traffic showed, and what can be done to each: the rows and cells of
-//! the matrix before anything is tried. Pure.
+//! the matrix before anything is tried. Places that only a fault opens come to it later. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reports::explored::{Cell, Journey, Step};
 
-use super::cases::Case;
-use super::findings::{Tried, cell};
+use super::cases::{Case, Injection};
+use super::findings::{Tried, done};
 use super::ground::Ground;
 use super::observed::Observed;
 use super::place::{Only, Place, Spot};
@@ -19,6 +19,8 @@ use super::ways::{Site, Unhurt, Way};
 pub struct Row {
     /// The place.
     pub place: Place,
+    /// The case under whose fault requests come here; `None` if they do without a fault.
+    pub under: Option<usize>,
     /// One for each way.
     pub cells: Vec<Result<usize, Unhurt>>,
 }
@@ -28,8 +30,10 @@ pub struct Row {
 pub struct Matrix {
     /// The rows, by endpoint and then in the order in which requests come to them.
     pub rows: Vec<Row>,
-    /// The cases.
+    /// The cases: the single ones, and then the pairs in the order in which they are tried.
     pub cases: Vec<Case>,
+    /// How many of them are single.
+    singles: usize,
     /// All places, those that are not tried included.
     known: Vec<Place>,
 }
@@ -38,18 +42,32 @@ impl Matrix {
     /// Everything that can be tried at the places that `only` has.
     pub fn of(fault_free: &Observed, ground: &Ground, only: &Only) -> Self {
         let mut matrix = Self { known: places(fault_free), ..Self::default() };
-        for place in matrix.known.clone().into_iter().filter(|place| only.has(place)) {
+        for place in matrix.known.clone().into_iter().filter(|place| place.spot.delivery() == 1 && only.has(place)) {
             let Some(site) = site(fault_free, ground, &place) else { continue };
             let cells = Way::ALL.map(|way| matrix.add(&place, way, &site)).into();
-            matrix.rows.push(Row { place, cells });
+            matrix.rows.push(Row { place, under: None, cells });
         }
+        matrix.singles = matrix.cases.len();
         matrix
     }
 
     fn add(&mut self, place: &Place, way: Way, site: &Site) -> Result<usize, Unhurt> {
         let hurt = way.hurt(&place.spot, site)?;
-        self.cases.push(Case { place: place.clone(), way, hurt });
+        self.cases.push(Case::single(Injection { place: place.clone(), way, hurt }));
         Ok(self.cases.len() - 1)
+    }
+
+    /// Adds pairs, and the rows of the places that only a fault opens, each below those of its endpoint.
+    pub fn extend(&mut self, rows: Vec<Row>, pairs: Vec<Case>) {
+        self.cases.extend(pairs);
+        let mut endpoints: Vec<String> = Vec::new();
+        self.rows.extend(rows);
+        for row in &self.rows {
+            if !endpoints.contains(&row.place.endpoint) {
+                endpoints.push(row.place.endpoint.clone());
+            }
+        }
+        self.rows.sort_by_key(|row| endpoints.iter().position(|endpoint| *endpoint == row.place.endpoint));
     }
 
     /// Whether a request to an endpoint comes to this spot without a fault.
@@ -57,11 +75,21 @@ impl Matrix {
         self.known.iter().any(|place| place.endpoint == endpoint && place.spot == *spot)
     }
 
-    /// The cases, the most promising ways first and each way at all places.
+    /// Whether a request to an endpoint makes this call without a fault, whichever of its calls it is.
+    pub fn has_operation(&self, endpoint: &str, call: &Spot) -> bool {
+        self.known.iter().any(|place| place.endpoint == endpoint && place.spot.is_same_operation(call))
+    }
+
+    /// The single cases, the most promising ways first and each way at all places.
     pub fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.cases.len()).collect();
-        order.sort_by_key(|index| self.cases.get(*index).map(|case| case.way));
+        let mut order: Vec<usize> = (0..self.singles).collect();
+        order.sort_by_key(|index| self.cases.get(*index).map(|case| case.first.way));
         order
+    }
+
+    /// The pairs, the most promising first.
+    pub fn pairs(&self) -> std::ops::Range<usize> {
+        self.singles..self.cases.len()
     }
 
     /// A row as it is shown.
@@ -69,7 +97,7 @@ impl Matrix {
         let shown = |case: &Result<usize, Unhurt>| match case {
             Err(Unhurt::Impossible(why)) => Cell::Impossible((*why).to_owned()),
             Err(Unhurt::NotTried(why)) => Cell::NotTried((*why).to_owned()),
-            Ok(index) => tried.get(index).map_or_else(|| Cell::NotTried(rest.to_owned()), |one| cell(one, finding(*index))),
+            Ok(index) => tried.get(index).map_or_else(|| Cell::NotTried(rest.to_owned()), |one| Cell::Done(done(one, finding(*index)))),
         };
         row.cells.iter().map(shown).collect()
     }
@@ -96,7 +124,7 @@ fn places(fault_free: &Observed) -> Vec<Place> {
 }
 
 /// What is known of a place; `None` if its function is not one of the stack.
-fn site(fault_free: &Observed, ground: &Ground, place: &Place) -> Option<Site> {
+pub fn site(fault_free: &Observed, ground: &Ground, place: &Place) -> Option<Site> {
     let name = place.spot.function();
     let function = ground.function(name)?;
     let of_endpoint = fault_free.arrivals().flat_map(|(_, requests)| requests).filter(|request| request.endpoint == place.endpoint);
@@ -143,9 +171,11 @@ fn usual(trees: &[&Tree]) -> Vec<Step> {
 fn drawn(spots: &[Spot]) -> Vec<Step> {
     let mut steps = Vec::new();
     for spot in spots {
-        let Spot::Invocation { function } = spot else { continue };
-        steps.push(Step::Invoked(function.clone()));
-        let of_it = spots.iter().filter(|other| matches!(other, Spot::Call { function: caller, .. } if caller == function));
+        let Spot::Invocation { function, delivery } = spot else { continue };
+        steps.push(Step::Invoked(spot.to_string()));
+        let is_its =
+            |other: &&Spot| matches!(other, Spot::Call { function: caller, delivery: of, .. } if caller == function && of == delivery);
+        let of_it = spots.iter().filter(is_its);
         let words = |call: &Spot| call.to_string().split_once(" > ").map(|(_, call)| call.to_owned()).unwrap_or_default();
         steps.extend(of_it.map(|call| Step::Called(words(call))));
     }
@@ -177,8 +207,9 @@ mod tests {
         assert_eq!(rows, ["buy place: place", "buy place: place > dynamodb:PutItem"]);
         let possible = matrix.rows.iter().flat_map(|row| &row.cells).filter(|cell| cell.is_ok()).count();
         assert_eq!((possible, matrix.order().len()), (matrix.cases.len(), matrix.cases.len()));
-        let ways: Vec<_> = matrix.order().iter().map(|index| matrix.cases[*index].way).collect();
+        let ways: Vec<_> = matrix.order().iter().map(|index| matrix.cases[*index].first.way).collect();
         assert!(ways.is_sorted() && ways.len() > 10, "{ways:?}");
+        assert!(matrix.pairs().is_empty() && matrix.rows.iter().all(|row| row.under.is_none()));
         let shown = matrix.shown(&matrix.rows[0], &BTreeMap::new(), |_| None, "the budget is used up");
         assert_eq!(shown.iter().filter(|cell| matches!(cell, Cell::Impossible(_))).count(), 4, "{shown:?}");
         assert_eq!(Matrix::of(&fault_free(4), &ground, &"service:dynamodb".parse().unwrap()).rows.len(), 1);

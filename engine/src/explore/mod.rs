@@ -1,6 +1,7 @@
 //! Explores a stack: learns from fault-free traffic where its journeys can be hurt, hurts each place
-//! once in each way, judges, and hands over a matrix and the findings. One case is one request with one
-//! fault, found by the root of its trace, so that many cases share a run and leave each other alone.
+//! once in each way, then pairs of faults, judges, and hands over a matrix and the findings. One case is
+//! one request with its faults, found by the root of its trace, so that many cases share a run and leave
+//! each other alone.
 
 mod accepted;
 mod cases;
@@ -10,9 +11,12 @@ mod findings;
 #[cfg(test)]
 mod fixtures;
 mod ground;
+mod handed_over;
 mod judge;
 mod matrix;
 mod observed;
+mod pairs;
+mod path;
 mod place;
 mod roots;
 mod saved;
@@ -28,6 +32,7 @@ use reports::explored::{Exploration, Finding};
 use template::TemplateError;
 
 pub use accepted::AcceptFile;
+pub use pairs::Pairs;
 pub use place::Only;
 pub use saved::{SAVED, Saved};
 pub use wave::Stage;
@@ -45,6 +50,8 @@ pub struct Explore {
     pub folder: PathBuf,
     /// How far.
     pub budget: Budget,
+    /// How many pairs of faults are tried after all single ones.
+    pub pairs: Pairs,
     /// Which places are tried.
     pub only: Only,
     /// Findings that are known.

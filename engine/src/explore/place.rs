@@ -17,10 +17,12 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spot {
-    /// The first delivery to a function.
+    /// A delivery to a function.
     Invocation {
         /// The function.
         function: String,
+        /// Which delivery of the request it is, from 1.
+        delivery: u32,
     },
     /// A function's call to a service.
     Call {
@@ -30,8 +32,10 @@ pub enum Spot {
         service: String,
         /// The operation.
         operation: String,
-        /// Which of the function's calls to this operation for the request, from 1.
+        /// Which of the calls to this operation that the function makes during this delivery, from 1.
         number: u32,
+        /// Which delivery of the request the function works on, from 1.
+        delivery: u32,
     },
 }
 
@@ -39,17 +43,43 @@ impl Spot {
     /// The function that is hurt, or whose call is.
     pub fn function(&self) -> &str {
         match self {
-            Self::Invocation { function } | Self::Call { function, .. } => function,
+            Self::Invocation { function, .. } | Self::Call { function, .. } => function,
         }
+    }
+
+    /// Which delivery of the request to its function it belongs to, from 1.
+    pub const fn delivery(&self) -> u32 {
+        match self {
+            Self::Invocation { delivery, .. } | Self::Call { delivery, .. } => *delivery,
+        }
+    }
+
+    /// The same in another delivery.
+    pub fn in_delivery(&self, number: u32) -> Self {
+        let mut spot = self.clone();
+        match &mut spot {
+            Self::Invocation { delivery, .. } | Self::Call { delivery, .. } => *delivery = number,
+        }
+        spot
+    }
+
+    /// Whether both are calls that the same function makes to the same operation.
+    pub fn is_same_operation(&self, other: &Self) -> bool {
+        let Self::Call { function, service, operation, .. } = self else { return false };
+        matches!(other, Self::Call { function: f, service: s, operation: o, .. } if f == function && s == service && o == operation)
     }
 }
 
 impl Display for Spot {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.function())?;
+        if self.delivery() > 1 {
+            write!(f, " (delivery {})", self.delivery())?;
+        }
         match self {
-            Self::Invocation { function } => f.write_str(function),
-            Self::Call { function, service, operation, number: 1 } => write!(f, "{function} > {service}:{operation}"),
-            Self::Call { function, service, operation, number } => write!(f, "{function} > {service}:{operation} #{number}"),
+            Self::Invocation { .. } => Ok(()),
+            Self::Call { service, operation, number: 1, .. } => write!(f, " > {service}:{operation}"),
+            Self::Call { service, operation, number, .. } => write!(f, " > {service}:{operation} #{number}"),
         }
     }
 }
@@ -59,6 +89,9 @@ impl Display for Place {
         write!(f, "{}: {}", self.endpoint, self.spot)
     }
 }
+
+/// What is between the names of two places, or of two ways, of a pair.
+pub const AND: &str = " + ";
 
 /// Which places are tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,7 +110,7 @@ pub enum Only {
     },
     /// What follows from requests to an endpoint.
     Endpoint(String),
-    /// One place, as the matrix shows it.
+    /// One place, as the matrix shows it, or the two of a pair, as its finding shows them.
     Place(String),
 }
 
@@ -109,7 +142,10 @@ impl Only {
             (Self::All, _) => true,
             (Self::Function(name), spot) => spot.function() == name,
             (Self::Endpoint(name), _) => place.endpoint == *name,
-            (Self::Place(text), _) => place.to_string() == *text,
+            (Self::Place(text), _) => {
+                let name = place.to_string();
+                name == *text || text.split(AND).any(|one| one == name)
+            }
             (Self::Service { name, operation }, Spot::Call { service, operation: called, .. }) => {
                 service == name && operation.as_ref().is_none_or(|operation| operation == called)
             }
@@ -124,13 +160,15 @@ mod tests {
 
     fn call(number: u32) -> Place {
         let (function, service, operation) = ("worker".into(), "dynamodb".into(), "PutItem".into());
-        Place { endpoint: "buy place".into(), spot: Spot::Call { function, service, operation, number } }
+        Place { endpoint: "buy place".into(), spot: Spot::Call { function, service, operation, number, delivery: 1 } }
     }
 
     #[test]
     fn a_place_is_named_and_chosen_by_its_name() {
-        let invoked = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "worker".into() } };
+        let invoked = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "worker".into(), delivery: 1 } };
         assert_eq!(call(2).to_string(), "buy place: worker > dynamodb:PutItem #2");
+        assert_eq!(call(2).spot.in_delivery(3).to_string(), "worker (delivery 3) > dynamodb:PutItem #2");
+        assert_eq!(invoked.spot.in_delivery(2).to_string(), "worker (delivery 2)");
         for (only, of_call, of_invocation) in [
             ("function:worker", true, true),
             ("function:other", false, false),
@@ -141,6 +179,8 @@ mod tests {
             ("endpoint:buy look", false, false),
             ("place:buy place: worker > dynamodb:PutItem", true, false),
             ("place:buy place: worker", false, true),
+            ("place:buy place: worker + buy place: worker > dynamodb:PutItem", true, true),
+            ("place:buy place: worker + buy place: other", false, true),
         ] {
             let only: Only = only.parse().unwrap();
             assert_eq!((only.has(&call(1)), only.has(&invoked)), (of_call, of_invocation), "{only:?}");

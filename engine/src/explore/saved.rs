@@ -1,12 +1,13 @@
 //! What an exploration has decided, as text, so that another one can go on from there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::cases::Case;
 use super::findings::Tried;
 use super::judge::Judged;
+use super::path::Path;
 use super::place::Place;
 use super::ways::Way;
 use crate::plan::Plan;
@@ -41,10 +42,11 @@ struct Explored {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Decided {
-    place: Place,
-    way: Way,
+    /// What was done, in its order: one injection, or the two of a pair.
+    injections: Vec<(Place, Way)>,
     judged: Judged,
     root: String,
+    path: Path,
 }
 
 /// What an exploration shows besides its cases.
@@ -53,8 +55,6 @@ struct Decided {
 pub(super) struct SoFar {
     /// Breaches that no case explains.
     pub unattributed: Vec<Broken>,
-    /// Places that only a fault opens.
-    pub new_places: BTreeSet<String>,
     /// What its books say against its runs.
     pub notes: Vec<String>,
     /// How many runs it had.
@@ -79,11 +79,11 @@ impl Saved {
     /// What is decided now; of `earlier`, what is not among it stays.
     pub(super) fn of(plan: &Plan, cases: &[Case], tried: &BTreeMap<usize, Tried>, so_far: SoFar, earlier: Option<&Self>) -> Self {
         let decided = tried.iter().filter(|(_, one)| is_decided(&one.judged)).filter_map(|(index, one)| {
-            let Case { place, way, .. } = cases.get(*index)?.clone();
-            Some(Decided { place, way, judged: one.judged.clone(), root: one.root.clone() })
+            let Tried { judged, root, path } = one.clone();
+            Some(Decided { injections: injections(cases.get(*index)?), judged, root, path })
         });
         let mut decided: Vec<Decided> = decided.collect();
-        let is_new = |old: &&Decided| !decided.iter().any(|new| new.place == old.place && new.way == old.way);
+        let is_new = |old: &&Decided| !decided.iter().any(|new| new.injections == old.injections);
         let kept: Vec<_> = earlier.iter().flat_map(|earlier| &earlier.decided).filter(is_new).cloned().collect();
         decided.extend(kept);
         Self { of: Explored::of(plan), decided, so_far }
@@ -111,14 +111,21 @@ impl Saved {
         if differs.is_empty() { Ok(saved) } else { Err(differs.join("; ")) }
     }
 
-    /// What came of those of `cases` that are decided, and how many decided ones are not among them.
-    pub(super) fn tried(&self, cases: &[Case]) -> (BTreeMap<usize, Tried>, usize) {
-        let index = |decided: &Decided| cases.iter().position(|case| case.place == decided.place && case.way == decided.way);
-        let tried = |decided: &Decided| Tried { judged: decided.judged.clone(), root: decided.root.clone() };
-        let tried: BTreeMap<_, _> = self.decided.iter().filter_map(|decided| Some((index(decided)?, tried(decided)))).collect();
-        let lost = self.decided.len() - tried.len();
+    /// What came of those of `cases` from index `from` on that are decided, and how many decided ones are
+    /// not among them: of the single ones if these are the first, and else of the pairs.
+    pub(super) fn tried(&self, cases: &[Case], from: usize) -> (BTreeMap<usize, Tried>, usize) {
+        let indices: HashMap<_, _> = cases.iter().enumerate().skip(from).map(|(index, case)| (injections(case), index)).collect();
+        let tried = |decided: &Decided| Tried { judged: decided.judged.clone(), root: decided.root.clone(), path: decided.path.clone() };
+        let of_these = || self.decided.iter().filter(|decided| (decided.injections.len() > 1) == (from > 0));
+        let tried: BTreeMap<_, _> = of_these().filter_map(|decided| Some((*indices.get(&decided.injections)?, tried(decided)))).collect();
+        let lost = of_these().count() - tried.len();
         (tried, lost)
     }
+}
+
+/// What tells a case from all others.
+fn injections(case: &Case) -> Vec<(Place, Way)> {
+    case.injections().map(|one| (one.place.clone(), one.way)).collect()
 }
 
 /// Whether a case need not be tried again.
@@ -131,6 +138,7 @@ mod tests {
     use faults::Kind;
     use faults::kinds::again::Again;
 
+    use super::super::cases::{Injection, Second, Why};
     use super::super::fixtures::root;
     use super::super::place::Spot;
     use super::super::ways::Hurt;
@@ -142,14 +150,20 @@ mod tests {
     }
 
     fn case(way: Way) -> Case {
-        let place = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "place".into() } };
-        Case { place, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } }
+        let place = Place { endpoint: "buy place".into(), spot: Spot::Invocation { function: "place".into(), delivery: 1 } };
+        Case::single(Injection { place, way, hurt: Hurt { kind: Kind::Again(Again {}), times: 1 } })
+    }
+
+    fn pair(first: Way, second: Way) -> Case {
+        let (first, second) = (case(first).first, case(second).first);
+        Case { first, second: Some(Second { why: Why::Both, injection: second }) }
     }
 
     fn saved(plan: &Plan) -> String {
         let judged = [Judged::Held, Judged::Unclear("no".into()), Judged::HurtByAnother, Judged::Degraded("slow".into())];
         let cases: Vec<_> = Way::ALL.into_iter().take(judged.len()).map(case).collect();
-        let tried = judged.into_iter().enumerate().map(|(index, judged)| (index, Tried { judged, root: root(1) })).collect();
+        let tried =
+            judged.into_iter().enumerate().map(|(index, judged)| (index, Tried { judged, root: root(1), path: Path::default() })).collect();
         serde_json::to_string(&Saved::of(plan, &cases, &tried, SoFar { waves: 3, ..SoFar::default() }, None)).unwrap()
     }
 
@@ -159,12 +173,27 @@ mod tests {
         let read = Saved::read(&saved(&plan), &plan).unwrap();
         assert_eq!(read.so_far.waves, 3);
         let ways = [Way::ALL[3], Way::ALL[0], Way::ALL[1]];
-        let (tried, lost) = read.tried(&ways.map(case));
+        let (tried, lost) = read.tried(&ways.map(case), 0);
         assert_eq!((tried.keys().copied().collect::<Vec<_>>(), lost), (vec![0, 1], 0));
         assert_eq!((&tried[&0].judged, &tried[&1].judged), (&Judged::Degraded("slow".into()), &Judged::Held));
-        assert_eq!(read.tried(&[]).1, 2);
+        assert_eq!((read.tried(&[], 0).1, read.tried(&[], 1).1), (2, 0), "none of them is a pair");
         let later = Saved::of(&plan, &[], &BTreeMap::new(), SoFar::default(), Some(&read));
         assert_eq!(later.decided, read.decided, "what the traffic did not come to stays decided");
+    }
+
+    #[test]
+    fn a_pair_that_is_decided_is_found_among_the_pairs_with_its_way() {
+        let plan = plan();
+        let opened = Spot::Invocation { function: "late".into(), delivery: 2 };
+        let path = Path { opened: vec![opened], missed: Vec::new() };
+        let cases = [case(Way::Error), pair(Way::Error, Way::Slow), pair(Way::Slow, Way::Error)];
+        let held = |path: &Path| Tried { judged: Judged::Held, root: root(1), path: path.clone() };
+        let tried = [(0, held(&path)), (2, held(&Path::default()))].into();
+        let text = serde_json::to_string(&Saved::of(&plan, &cases, &tried, SoFar::default(), None)).unwrap();
+        let read = Saved::read(&text, &plan).unwrap();
+        assert_eq!(read.tried(&cases[..1], 0), ([(0, held(&path))].into(), 0));
+        assert_eq!(read.tried(&cases, 1), ([(2, held(&Path::default()))].into(), 0));
+        assert_eq!(read.tried(&cases[..2], 1).1, 1, "that pair is not one of these");
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub enum Step {
         service: String,
         /// The operation.
         operation: String,
-        /// Which of the function's calls to this operation it was.
+        /// Which of the calls to this operation it was that the function made during this delivery.
         number: u32,
+        /// Which delivery of the request the function worked on.
+        delivery: u32,
         /// When.
         at: Duration,
     },
@@ -196,11 +198,13 @@ impl Tree {
                 let (function, id) = (function.clone(), id.clone());
                 self.steps.push(Step::Invoked { function, id, delivery: *delivery, at, ended: None });
             }
-            Seen::Called { function: Some(function), service, operation } => {
-                let is_same = |step: &&Step| matches!(step, Step::Called { function: f, service: s, operation: o, .. } if f == function && s == service && o == operation);
+            Seen::Called { function: Some(function), service, operation, delivery } => {
+                // Without a number it is the first one: so a plan counts it.
+                let delivery = (*delivery).max(1);
+                let is_same = |step: &&Step| matches!(step, Step::Called { function: f, service: s, operation: o, delivery: d, .. } if f == function && s == service && o == operation && *d == delivery);
                 let number = u32::try_from(self.steps.iter().filter(is_same).count()).unwrap_or(u32::MAX).saturating_add(1);
                 let (function, service, operation) = (function.clone(), service.clone(), operation.clone());
-                self.steps.push(Step::Called { function, service, operation, number, at });
+                self.steps.push(Step::Called { function, service, operation, number, delivery, at });
             }
             _ => {}
         }
@@ -211,10 +215,14 @@ impl Tree {
         let mut spots = Vec::new();
         for step in &self.steps {
             let spot = match step {
-                Step::Invoked { function, .. } => Spot::Invocation { function: function.clone() },
-                Step::Called { function, service, operation, number, .. } => {
-                    Spot::Call { function: function.clone(), service: service.clone(), operation: operation.clone(), number: *number }
-                }
+                Step::Invoked { function, delivery, .. } => Spot::Invocation { function: function.clone(), delivery: *delivery },
+                Step::Called { function, service, operation, number, delivery, .. } => Spot::Call {
+                    function: function.clone(),
+                    service: service.clone(),
+                    operation: operation.clone(),
+                    number: *number,
+                    delivery: *delivery,
+                },
             };
             if !spots.contains(&spot) {
                 spots.push(spot);
@@ -257,7 +265,7 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{called, invoked, returned, root, row, sighting};
+    use super::super::fixtures::{called, called_in, invoked, returned, root, row, sighting};
     use super::*;
 
     fn queued(message: &str) -> Seen {
@@ -302,6 +310,16 @@ mod tests {
         assert_eq!(shown, expected);
         assert_eq!((tree.within("place"), tree.within("worker")), (Some(Duration::from_millis(8)), Some(Duration::from_millis(8))));
         assert_eq!((tree.within("other"), tree.was_given_up("place"), tree.was_given_up("other")), (None, false, false));
+    }
+
+    #[test]
+    fn the_calls_of_each_delivery_have_numbers_of_their_own() {
+        let of = |at, seen| sighting(at, Some(root(1)), seen);
+        let again =
+            [of(40, invoked("worker", "i3", 2)), of(41, called_in(2, "worker", "PutItem")), of(42, called_in(2, "worker", "GetItem"))];
+        let tree = read(order().into_iter().chain(again).collect());
+        let shown: Vec<_> = tree.spots().iter().skip(6).map(ToString::to_string).collect();
+        assert_eq!(shown, ["worker (delivery 2)", "worker (delivery 2) > dynamodb:PutItem", "worker (delivery 2) > dynamodb:GetItem"]);
     }
 
     #[test]

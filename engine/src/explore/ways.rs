@@ -236,8 +236,9 @@ mod tests {
             service: service.into(),
             operation: operation.into(),
             number: 1,
+            delivery: 1,
         };
-        [Spot::Invocation { function: "f".into() }, call("dynamodb", "PutItem"), call("s3", "PutObject")]
+        [Spot::Invocation { function: "f".into(), delivery: 1 }, call("dynamodb", "PutItem"), call("s3", "PutObject")]
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
         {
             let Ok(hurt) = way.hurt(spot, &site(trigger, 10)) else { continue };
             let place = match spot {
-                Spot::Invocation { function } => Place::Function(function.clone()),
+                Spot::Invocation { function, .. } => Place::Function(function.clone()),
                 Spot::Call { service, operation, .. } => Place::Service { name: service.clone(), operation: Some(operation.clone()) },
             };
             let fault = Fault {

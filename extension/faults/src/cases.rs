@@ -22,6 +22,19 @@ pub struct Cases {
     /// Of calls: only those that this function makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
+    /// Of calls: only those that the function makes while it works on this delivery of the request, from 1.
+    /// What another delivery calls is never struck, so that what is tried again can succeed.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub delivery: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_first(delivery: &u32) -> bool {
+    *delivery == 1
 }
 
 /// What makes a call to a service.
@@ -44,10 +57,9 @@ impl Cases {
         (self.from..=self.to).contains(&number)
     }
 
-    /// Whether a call that `caller` makes is counted. Calls of a second delivery never are: what is
-    /// tried again must be able to succeed.
+    /// Whether a call that `caller` makes is counted.
     pub fn is_made_by(&self, caller: Caller<'_>) -> bool {
-        caller.delivery <= 1 && (self.caller.is_none() || self.caller.as_deref() == caller.function)
+        caller.delivery.max(1) == self.delivery && (self.caller.is_none() || self.caller.as_deref() == caller.function)
     }
 
     /// Everything that is wrong with them.
@@ -55,6 +67,9 @@ impl Cases {
         let mut complaints = Vec::new();
         if self.from == 0 || self.to < self.from {
             complaints.push(Complaint::new("from", "`from` is 1 or more, and `to` not less than `from`"));
+        }
+        if self.delivery == 0 {
+            complaints.push(Complaint::new("delivery", "`0` never strikes; it is 1 or more"));
         }
         if self.roots.is_empty() {
             complaints.push(Complaint::new("roots", "no request is named; it would never strike"));
@@ -119,8 +134,26 @@ mod tests {
     }
 
     #[test]
+    fn the_calls_of_one_delivery_are_struck_and_those_of_no_other() {
+        let service = r#"{"service":{"name":"sqs","operation":"SendMessage"}}"#;
+        let plan = plan(service, r#""by":"call","#, &cases(r#""from":1,"to":1,"caller":"worker","delivery":2"#)).unwrap();
+        let root = format!("1-00000000-{OWN}");
+        for (delivery, struck) in [(0, 0), (1, 0), (2, 1), (3, 0)] {
+            let caller = Caller { function: Some("worker"), delivery };
+            assert_eq!(plan.decide_call("sqs", "SendMessage", Identity(&root), caller, |_| 1).len(), struck, "{delivery}");
+        }
+        let text = plan.to_json();
+        assert_eq!(Plan::read(text.as_bytes()).unwrap(), plan, "{text}");
+    }
+
+    #[test]
     fn cases_that_never_strike_are_refused_and_so_is_a_plan_with_an_unknown_field() {
-        for bad in [r#"{"roots":[],"from":1,"to":1}"#, &cases(r#""from":0,"to":1"#), &cases(r#""from":2,"to":1"#)] {
+        for bad in [
+            r#"{"roots":[],"from":1,"to":1}"#,
+            &cases(r#""from":0,"to":1"#),
+            &cases(r#""from":2,"to":1"#),
+            &cases(r#""from":1,"to":1,"delivery":0"#),
+        ] {
             assert!(matches!(plan(r#"{"function":"a"}"#, "", bad), Err(PlanError::Refused { .. })), "{bad}");
         }
         // As an older extension sees `cases`: a field that it does not know.

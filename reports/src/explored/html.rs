@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Cell, Coverage, End, Exploration, Finding, Journey, Outcome, Place, Step};
+use super::model::{Cell, Coverage, Done, End, Exploration, Finding, Journey, Outcome, Pair, Pairs, Place, Step};
 use crate::formats::html::{escape, prose};
 
 const STYLE: [&str; 2] = [include_str!("../formats/report.css"), include_str!("explore.css")];
@@ -25,6 +25,7 @@ pub fn write(exploration: &Exploration) -> String {
     chips(&mut page, &exploration.coverage(), exploration);
     findings(&mut page, &exploration.findings);
     matrix(&mut page, exploration);
+    pairs(&mut page, exploration);
     page.push_str(
         "<h2>What follows from each request</h2><p class=\"lead\">As most fault-free requests showed it. These are the places.</p>\n",
     );
@@ -62,7 +63,10 @@ fn chips(page: &mut String, covered: &Coverage, exploration: &Exploration) {
     chip(page, format!("{} of {}", covered.places_tried, covered.places_seen), "places tried of those seen");
     chip(page, format!("{} held, {} degraded, {} broken", covered.held, covered.degraded, covered.broken), "of the cases tried");
     chip(page, covered.unclear.to_string(), "unclear: did not strike, or not followed to the end; not tried");
+    let pairs = covered.pairs;
+    chip(page, format!("{} of {}", pairs.tried, pairs.possible), "pairs of faults tried of those that single ones leave");
     let how = match exploration.end {
+        End::Complete if pairs.tried + pairs.unclear < pairs.possible => "all single faults that can be tried here, and some pairs",
         End::Complete => "everything that can be tried here",
         End::Budget => "the budget was used up",
         End::Interrupted => "stopped as asked",
@@ -79,7 +83,7 @@ fn findings(page: &mut String, findings: &[Finding]) {
     }
     for found in findings {
         let class = if found.accepted.is_some() { "found known" } else { "found" };
-        let place = found.place.as_deref().unwrap_or("No single case explains it");
+        let place = found.place.as_deref().unwrap_or("No case explains it");
         let _ = write!(
             page,
             "<div class=\"{class}\" id=\"f{n}\"><h3>{n}. {place}</h3><p><b>{rule}</b> {text}. {ways}</p><dl>",
@@ -138,22 +142,48 @@ fn matrix(page: &mut String, exploration: &Exploration) {
 
 fn row(page: &mut String, place: &Place) {
     let spot = place.place.strip_prefix(&place.endpoint).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&place.place);
-    let _ = write!(page, "<tr><td>{}</td>", escape(spot));
+    let _ = write!(page, "<tr><td>{}", escape(spot));
+    if let Some(under) = &place.under {
+        let _ = write!(page, "<br><small>only under {}</small>", escape(&under.to_string()));
+    }
+    page.push_str("</td>");
     for cell in &place.cells {
         let _ = match cell {
             Cell::Impossible(why) => write!(page, "<td><abbr title=\"{}\">-</abbr></td>", escape(why)),
             Cell::NotTried(why) => write!(page, "<td><abbr title=\"not tried: {}\">.</abbr></td>", escape(why)),
-            Cell::Done(done) => {
-                let (class, letter) = (class(done.outcome), done.outcome.letter());
-                let title = format!("{}: {}", done.outcome.name(), escape(&done.why));
-                match done.finding {
-                    Some(number) => write!(page, "<td><a class=\"{class}\" href=\"#f{number}\" title=\"{title}\">{letter}</a></td>"),
-                    None => write!(page, "<td><abbr class=\"{class}\" title=\"{title}\">{letter}</abbr></td>"),
-                }
-            }
+            Cell::Done(done) => write!(page, "<td>{}</td>", letter(done)),
         };
     }
     page.push_str("</tr>\n");
+}
+
+/// What came of a case, which leads to its finding.
+fn letter(done: &Done) -> String {
+    let (class, letter) = (class(done.outcome), done.outcome.letter());
+    let title = format!("{}: {}", done.outcome.name(), escape(&done.why));
+    match done.finding {
+        Some(number) => format!("<a class=\"{class}\" href=\"#f{number}\" title=\"{title}\">{letter}</a>"),
+        None => format!("<abbr class=\"{class}\" title=\"{title}\">{letter}</abbr>"),
+    }
+}
+
+fn pairs(page: &mut String, exploration: &Exploration) {
+    let Pairs { possible, done } = &exploration.pairs;
+    let _ = writeln!(
+        page,
+        "<h2>Pairs of faults</h2><p class=\"lead\">{} of {possible} tried, the most promising first.</p>",
+        exploration.coverage().pairs.tried
+    );
+    if done.is_empty() {
+        return;
+    }
+    page.push_str("<div class=\"wide\"><table class=\"matrix pairs\"><tr><th>First</th><th>Second</th><th>Why</th><th></th></tr>\n");
+    for pair in done {
+        let Pair { first, second, why, done } = pair;
+        let (first, second) = (escape(&first.to_string()), escape(&second.to_string()));
+        let _ = writeln!(page, "<tr><td>{first}</td><td>{second}</td><td>{}</td><td>{}</td></tr>", why.about(), letter(done));
+    }
+    page.push_str("</table></div>\n");
 }
 
 const fn class(outcome: Outcome) -> &'static str {
@@ -214,6 +244,9 @@ mod tests {
             "id=\"f1\"",
             "3 of 5",
             "1 of 2",
+            "2 of 7",
+            "<small>only under buy place: place &gt; dynamodb:PutItem, outage</small>",
+            "<td>buy place: late, error</td><td>the first opens the place of the second</td><td><a class=\"b\" href=\"#f2\"",
             "name=\"viewport\"",
         ] {
             assert!(page.contains(part), "{part}");

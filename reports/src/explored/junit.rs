@@ -1,9 +1,9 @@
-//! `explore.xml` for CI: a test for each finding and for each place without one. A finding fails, an
+//! `explore.xml` for CI: a test for each finding, of a single fault or of a pair, and for each place without one. A finding fails, an
 //! accepted one is skipped with its reason, and a place of which nothing was tried is skipped.
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::model::{End, Exploration, Finding, Place};
+use super::model::{End, Exploration, Finding};
 use crate::formats::junit::{failed, skipped};
 
 /// The exploration as JUnit's XML.
@@ -21,10 +21,9 @@ pub fn write(exploration: &Exploration) -> Result<String, quick_junit::Serialize
         let place = found.place.as_deref().unwrap_or("no single place");
         add("findings", format!("{place}: {} ({})", found.text, found.rule), of_finding(found));
     }
-    let has_finding = |place: &&Place| exploration.findings.iter().any(|found| found.place.as_deref() == Some(place.place.as_str()));
-    for place in exploration.places.iter().filter(|place| !has_finding(place)) {
+    for place in exploration.places.iter().filter(|place| !place.has_finding()) {
         let status = if place.is_tried() { TestCaseStatus::success() } else { skipped("nothing was tried here") };
-        add("places", place.place.clone(), status);
+        add("places", place.name(), status);
     }
     if let End::NotShown(why) = &exploration.end {
         add("exploration", "something could be tried".to_owned(), failed(NonSuccessKind::Error, why));
@@ -52,7 +51,8 @@ mod tests {
     #[test]
     fn a_finding_fails_until_it_is_accepted() {
         let xml = super::write(&exploration()).unwrap();
-        assert!(xml.contains(r#"failures="1" errors="0""#) && xml.contains("2 rows in Orders"), "{xml}");
+        assert!(xml.contains(r#"failures="2" errors="0""#) && xml.contains("2 rows in Orders"), "{xml}");
+        assert!(xml.contains("buy place: place &gt; dynamodb:PutItem + buy place: late: an order is stored (T-1)"), "{xml}");
         let accepted = Some(Accepted { reason: "until March".into(), date: "2026-01-31".into() });
         let known = Exploration { findings: vec![super::Finding { accepted, ..finding() }], ..exploration() };
         let xml = super::write(&known).unwrap();

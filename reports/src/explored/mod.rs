@@ -13,7 +13,9 @@ use std::{fs, io};
 
 use serde::Serialize;
 
-pub use model::{Accepted, Cell, Coverage, Done, End, Exploration, Finding, Journey, Outcome, Place, Step, Way};
+pub use model::{
+    Accepted, Cell, Counts, Coverage, Done, End, Exploration, Finding, Injection, Journey, Outcome, Pair, Pairs, Place, Step, Way, Why,
+};
 pub use terminal::{conclusion, finding};
 
 /// The files of an exploration in its folder, besides an experiment for each finding.

@@ -28,6 +28,8 @@ pub struct Exploration {
     pub ways: Vec<Way>,
     /// The places: the rows.
     pub places: Vec<Place>,
+    /// What two faults did to one request.
+    pub pairs: Pairs,
     /// What was found.
     pub findings: Vec<Finding>,
     /// What follows from a request to each endpoint.
@@ -72,8 +74,67 @@ pub struct Place {
     pub endpoint: String,
     /// The place.
     pub place: String,
+    /// The fault under which alone requests come here; each cell is then a pair with it.
+    pub under: Option<Injection>,
     /// One for each way.
     pub cells: Vec<Cell>,
+}
+
+/// What is done to a request at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Injection {
+    /// The place.
+    pub place: String,
+    /// The way by its name.
+    pub way: String,
+}
+
+/// Pairs of faults.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pairs {
+    /// How many the single faults leave to be tried.
+    pub possible: usize,
+    /// Those that were carried out, or that should have been, in the order of their promise.
+    pub done: Vec<Pair>,
+}
+
+/// Two faults of one request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pair {
+    /// The first.
+    pub first: Injection,
+    /// The second.
+    pub second: Injection,
+    /// Why both are done to one request.
+    pub why: Why,
+    /// What came of it.
+    pub done: Done,
+}
+
+/// Why two faults are a pair, the most promising first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Requests come to the place of the second only under the first.
+    Opened,
+    /// What the first hurts is tried again, and hurt again.
+    Again,
+    /// Both places are on the way of one request, and each fault alone held.
+    Both,
+}
+
+impl Why {
+    /// In a few words.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Opened => "the first opens the place of the second",
+            Self::Again => "the second try is hurt too",
+            Self::Both => "each alone held",
+        }
+    }
 }
 
 /// A place and a way.
@@ -151,7 +212,7 @@ pub struct Finding {
     pub rule: String,
     /// The rule in a sentence.
     pub text: String,
-    /// The place; `None` if no single case explains it.
+    /// The place, or both of a pair; `None` if no case explains it.
     pub place: Option<String>,
     /// The ways that broke it there, the smallest first.
     pub ways: Vec<String>,
@@ -229,9 +290,60 @@ pub struct Coverage {
     pub broken: usize,
     /// Cases that did not strike or could not be followed.
     pub unclear: usize,
+    /// Pairs of faults, which are in none of the other numbers.
+    pub pairs: Counts,
+}
+
+/// Counts of what came of cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Those that can happen.
+    pub possible: usize,
+    /// Those that struck and were followed to their end.
+    pub tried: usize,
+    /// Of these, those that held.
+    pub held: usize,
+    /// Of these, those that were degraded.
+    pub degraded: usize,
+    /// Of these, those that broke a rule.
+    pub broken: usize,
+    /// Those that did not strike or could not be followed.
+    pub unclear: usize,
+}
+
+impl Counts {
+    fn add(&mut self, outcome: Outcome) {
+        self.tried += usize::from(outcome != Outcome::Unclear);
+        *match outcome {
+            Outcome::Held => &mut self.held,
+            Outcome::Degraded => &mut self.degraded,
+            Outcome::Broken => &mut self.broken,
+            Outcome::Unclear => &mut self.unclear,
+        } += 1;
+    }
+}
+
+impl std::fmt::Display for Injection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", self.place, self.way)
+    }
 }
 
 impl Place {
+    /// Its name, with the fault that opens it.
+    pub fn name(&self) -> String {
+        match &self.under {
+            Some(under) => format!("{} (only under {under})", self.place),
+            None => self.place.clone(),
+        }
+    }
+
+    /// Whether a case that was tried here belongs to a finding.
+    pub fn has_finding(&self) -> bool {
+        self.cells.iter().any(|cell| matches!(cell, Cell::Done(Done { finding: Some(_), .. })))
+    }
+
     /// Whether a case was tried here.
     pub fn is_tried(&self) -> bool {
         self.cells.iter().any(|cell| matches!(cell, Cell::Done(done) if done.outcome != Outcome::Unclear))
@@ -239,28 +351,25 @@ impl Place {
 }
 
 impl Exploration {
-    /// What was covered.
+    /// What was covered. The cells of places that only a fault opens are pairs.
     pub fn coverage(&self) -> Coverage {
-        let places = &self.places;
-        let places_tried = places.iter().filter(|place| place.is_tried()).count();
-        let mut coverage = Coverage { places_seen: places.len(), places_tried, ..Coverage::default() };
-        for cell in places.iter().flat_map(|place| &place.cells) {
+        let places = || self.places.iter().filter(|place| place.under.is_none());
+        let (mut single, mut impossible) = (Counts::default(), 0);
+        for cell in places().flat_map(|place| &place.cells) {
             match cell {
-                Cell::Impossible(_) => coverage.impossible += 1,
-                Cell::NotTried(_) => coverage.possible += 1,
+                Cell::Impossible(_) => impossible += 1,
+                Cell::NotTried(_) => single.possible += 1,
                 Cell::Done(done) => {
-                    coverage.possible += 1;
-                    coverage.tried += usize::from(done.outcome != Outcome::Unclear);
-                    *match done.outcome {
-                        Outcome::Held => &mut coverage.held,
-                        Outcome::Degraded => &mut coverage.degraded,
-                        Outcome::Broken => &mut coverage.broken,
-                        Outcome::Unclear => &mut coverage.unclear,
-                    } += 1;
+                    single.possible += 1;
+                    single.add(done.outcome);
                 }
             }
         }
-        coverage
+        let mut pairs = Counts { possible: self.pairs.possible, ..Counts::default() };
+        self.pairs.done.iter().for_each(|pair| pairs.add(pair.done.outcome));
+        let Counts { possible, tried, held, degraded, broken, unclear } = single;
+        let (places_seen, places_tried) = (places().count(), places().filter(|place| place.is_tried()).count());
+        Coverage { places_seen, places_tried, possible, impossible, tried, held, degraded, broken, unclear, pairs }
     }
 
     /// The findings that are not accepted.
@@ -289,9 +398,16 @@ mod tests {
     #[test]
     fn what_did_not_strike_is_not_tried_and_no_share_is_shown_without_its_numbers() {
         let coverage = exploration().coverage();
-        let expected =
-            Coverage { places_seen: 2, places_tried: 1, possible: 5, impossible: 1, tried: 3, held: 1, degraded: 1, broken: 1, unclear: 1 };
-        assert_eq!(coverage, expected);
+        let pairs = Counts { possible: 7, tried: 2, held: 1, broken: 1, unclear: 1, ..Counts::default() };
+        let single = Coverage { places_seen: 2, places_tried: 1, possible: 5, impossible: 1, tried: 3, ..Coverage::default() };
+        assert_eq!(coverage, Coverage { held: 1, degraded: 1, broken: 1, unclear: 1, pairs, ..single });
+    }
+
+    #[test]
+    fn a_place_that_only_a_fault_opens_says_under_which_and_is_none_of_those_without() {
+        let opened = &exploration().places[2];
+        assert_eq!(opened.name(), "buy place: late (only under buy place: place > dynamodb:PutItem, outage)");
+        assert!(opened.is_tried() && opened.has_finding());
     }
 
     #[test]

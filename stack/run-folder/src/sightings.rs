@@ -258,6 +258,9 @@ pub enum Seen {
         service: String,
         /// The operation.
         operation: String,
+        /// Which delivery of the request the function works on, from 1; 0 if that is not known.
+        #[serde(default)]
+        delivery: u32,
     },
     /// An event was accepted for an asynchronous invocation.
     Accepted {

@@ -59,6 +59,7 @@ impl Striker {
             function: caller.function.map(str::to_owned),
             service: service.to_owned(),
             operation: operation.to_owned(),
+            delivery: caller.delivery,
         });
         let plan = self.plan.current()?;
         let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)), caller, |fault| {

@@ -2,6 +2,7 @@
 //! has, on the same app without them, and on a system that comes with brownout.
 
 mod orders;
+mod pairs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -84,15 +85,19 @@ fn explored(brownout: &mut Command, file: &Path, folder: tempfile::TempDir, argu
     Explored { code: output.status.code().unwrap_or(-1), said, folder }
 }
 
-/// The app with these weaknesses mended.
+/// The app with these weaknesses mended, without pairs.
 fn app(mended: &str, arguments: &[&str]) -> Explored {
+    app_of(("brownout.toml", "template.yaml"), mended, &[&["--pairs", "none"], arguments].concat())
+}
+
+/// The app of an experiment and its template with these weaknesses mended.
+fn app_of((experiment, template): (&str, &str), mended: &str, arguments: &[&str]) -> Explored {
     let folder = tempfile::tempdir().unwrap();
     let app = here().join("app");
-    let text = std::fs::read_to_string(app.join("brownout.toml")).unwrap();
-    let template = app.join("template.yaml");
-    let stack = format!("template = \"{}\"\nparameters = {{ Mended = \"{mended}\" }}", template.display());
+    let text = std::fs::read_to_string(app.join(experiment)).unwrap();
+    let stack = format!("template = \"{}\"\nparameters = {{ Mended = \"{mended}\" }}", app.join(template).display());
     let file = folder.path().join("brownout.toml");
-    std::fs::write(&file, text.replace("template = \"template.yaml\"", &stack)).unwrap();
+    std::fs::write(&file, text.replace(&format!("template = \"{template}\""), &stack)).unwrap();
     explore(&file, folder, arguments)
 }
 
@@ -179,7 +184,7 @@ fn a_weakness_of_a_shipped_system_is_found_and_without_it_nothing() {
         std::fs::write(&path, file).unwrap();
         explore(&path, folder, arguments)
     };
-    let only = ["--only", "service:dynamodb:GetItem"];
+    let only = ["--only", "service:dynamodb:GetItem", "--pairs", "none"];
     let weak = explored(&[&only[..], &["--weakness", "outage-reads-as-absence"]].concat());
     assert_eq!(weak.code, 3, "{}", weak.story());
     assert!(weak.findings().iter().any(|(rule, ..)| rule == "F-2"), "{}", weak.story());
