@@ -32,6 +32,7 @@ pub mod report;
 pub mod rolls;
 mod sentence;
 pub mod tables;
+pub mod totals;
 pub mod verdict;
 pub mod words;
 pub mod workers;
@@ -45,6 +46,7 @@ pub use latencies::{IntervalHistogram, Latencies, Outcome, Phase, Tag};
 pub use measurements::Measurements;
 pub use report::{Answer, Report};
 pub use rolls::{ArmTag, FaultSet, Rolls};
+pub use totals::{Label, Totals};
 pub use verdict::Verdict;
 
 #[cfg(test)]
