@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load::{Glance, Timeline};
-use reports::counts::Counts;
+use reports::coarse::Coarse;
 use reports::latencies::is_failure;
 use reports::measurements::{Invariant, RunKind};
 use reports::{ArmTag, Label, Outcome, Phase, Totals};
@@ -68,7 +68,7 @@ impl Moment {
     }
 }
 
-/// A quantile of latencies, in which a failed request is slower than any other.
+/// A quantile of latencies, up to 1.6 % above the exact one, in which a failed request is slower than any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latency {
     /// So long, from the time at which the request was due.
@@ -155,7 +155,7 @@ pub(super) struct Now<'a> {
 /// The latencies and the errors of one arm, from the begin of the recording to some time.
 #[derive(Debug, Clone, Default)]
 struct Sum {
-    latency: Counts,
+    latency: Coarse,
     errors: u64,
 }
 
@@ -295,7 +295,7 @@ mod tests {
         let [struck, others] = sampler.recent(s(21), &totals(&latencies));
         let slow = struck.p50.unwrap();
         assert!(matches!(slow, Latency::Took(took) if took >= s(18) && took < s(19)), "{slow:?}");
-        assert_eq!((others.requests, others.p99), (9, Some(Latency::Took(Duration::from_millis(1)))));
+        assert_eq!((others.requests, others.p99), (9, Some(Latency::Took(Duration::from_micros(1_007)))));
         assert_eq!(sampler.recent(s(60), &totals(&latencies)), [Recent::default(); 2], "nothing ended for 39 s");
     }
 

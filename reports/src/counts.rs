@@ -38,23 +38,6 @@ impl Counts {
         Self { pairs, total }
     }
 
-    /// Adds pairs of (lowest value of a bucket, count), in any order.
-    pub fn add(&mut self, pairs: impl IntoIterator<Item = (u32, u64)>) {
-        let mut all = std::mem::take(&mut self.pairs);
-        all.extend(pairs);
-        *self = Self::merge(all);
-    }
-
-    /// The values that were added since `earlier`, which are earlier counts of the same.
-    pub fn since(&self, earlier: &Self) -> Self {
-        let mut before = earlier.pairs.iter().peekable();
-        let more = self.pairs.iter().map(|(value, count)| {
-            let was = before.next_if(|(known, _)| known == value).map_or(0, |(_, count)| *count);
-            (*value, count.saturating_sub(was))
-        });
-        Self::merge(more.filter(|(_, count)| *count > 0).collect())
-    }
-
     /// The number of values.
     pub const fn total(&self) -> u64 {
         self.total
@@ -120,17 +103,6 @@ mod tests {
             assert_eq!(u64::from(lowest_equivalent(value)), one.lowest_equivalent(u64::from(value)), "{value}");
             assert_eq!(u64::from(highest_equivalent(value)), one.highest_equivalent(u64::from(value)), "{value}");
         }
-    }
-
-    #[test]
-    fn what_was_added_since_is_the_difference() {
-        let mut counts = Counts::merge(vec![(5, 2), (9, 1)]);
-        let earlier = counts.clone();
-        assert_eq!(counts.since(&earlier), Counts::default());
-        let more = [(9, 3), (1, 1), (70, 1)];
-        counts.add(more);
-        assert_eq!(counts.since(&earlier), Counts::merge(more.to_vec()));
-        assert_eq!(counts.since(&Counts::default()), counts);
     }
 
     #[test]

@@ -161,11 +161,11 @@ impl Latencies {
 
     /// What the open seconds hold, one item a tag and half of the control arm: pairs of (lowest
     /// value of a bucket in microseconds, count).
-    pub fn open(&self) -> impl Iterator<Item = (&Tag, Vec<(u32, u64)>)> {
+    pub fn open(&self) -> impl Iterator<Item = (&Tag, impl Iterator<Item = (u32, u64)>)> {
         let all = self.series.iter().filter(|series| !series.open.is_empty());
         all.map(|series| {
             let pairs = series.open.values().flatten();
-            (&series.tag, pairs.map(|(value, count)| (*value, u64::from(*count))).collect())
+            (&series.tag, pairs.map(|(value, count)| (*value, u64::from(*count))))
         })
     }
 

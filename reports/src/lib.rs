@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod between;
 mod between_md;
 pub mod charts;
+pub mod coarse;
 pub mod compare;
 pub mod counts;
 mod deployment_row;

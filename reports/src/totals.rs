@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::counts::Counts;
+use crate::coarse::Coarse;
 use crate::latencies::{IntervalHistogram, LONGEST_US, Latencies, Outcome, Phase, Tag};
 use crate::rolls::ArmTag;
 
@@ -31,31 +31,28 @@ impl From<&Tag> for Label {
 
 /// The sums. None of them ever falls.
 #[derive(Debug, Clone, Default)]
-pub struct Totals(BTreeMap<Label, Counts>);
+pub struct Totals(BTreeMap<Label, Coarse>);
 
 impl Totals {
     /// Adds a second that was closed.
     pub fn close(&mut self, interval: &IntervalHistogram) {
-        let pairs = interval.pairs.iter().map(|(value, count)| (*value, u64::from(*count)));
-        self.0.entry(Label::from(&interval.tag)).or_default().add(pairs);
+        let all = self.0.entry(Label::from(&interval.tag)).or_default();
+        interval.pairs.iter().for_each(|(us, count)| all.add(*us, u64::from(*count)));
     }
 
     /// The same with the seconds that are still open.
     #[must_use]
     pub fn with_open(&self, latencies: &Latencies) -> Self {
-        let mut open: BTreeMap<Label, Vec<(u32, u64)>> = BTreeMap::new();
-        for (tag, pairs) in latencies.open() {
-            open.entry(Label::from(tag)).or_default().extend(pairs);
-        }
         let mut all = self.clone();
-        for (label, pairs) in open {
-            all.0.entry(label).or_default().add(pairs);
+        for (tag, pairs) in latencies.open() {
+            let sum = all.0.entry(Label::from(tag)).or_default();
+            pairs.for_each(|(us, count)| sum.add(us, count));
         }
         all
     }
 
     /// Each sum, in microseconds, sorted by label.
-    pub fn iter(&self) -> impl Iterator<Item = (&Label, &Counts)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Label, &Coarse)> {
         self.0.iter()
     }
 
@@ -66,16 +63,16 @@ impl Totals {
 
     /// The latencies of the requests with `wanted` labels, in microseconds. A failed request is slower
     /// than any other; a cancelled one does not count.
-    pub fn latency(&self, wanted: impl Fn(&Label) -> bool) -> Counts {
-        let mut all = Vec::new();
+    pub fn latency(&self, wanted: impl Fn(&Label) -> bool) -> Coarse {
+        let mut all = Coarse::default();
         for (label, counts) in self.iter().filter(|(label, _)| wanted(label)) {
             match label.outcome {
-                Outcome::Answered => all.extend_from_slice(counts.pairs()),
-                Outcome::Failed | Outcome::TimedOut => all.push((FAILED, counts.total())),
+                Outcome::Answered => all.merge(counts),
+                Outcome::Failed | Outcome::TimedOut => all.add(FAILED, counts.total()),
                 Outcome::Cancelled => {}
             }
         }
-        Counts::merge(all)
+        all
     }
 }
 
@@ -118,7 +115,7 @@ mod tests {
             latencies.record(0, &tag(true, outcome, false), us, false);
         }
         let latency = Totals::default().with_open(&latencies).latency(|_| true);
-        assert_eq!((latency.total(), latency.quantile(0.33)), (3, Some(1_000)));
+        assert_eq!((latency.total(), latency.quantile(0.33)), (3, Some(1_007)));
         assert!(latency.quantile(0.5).is_some_and(is_failure));
     }
 }

@@ -4,14 +4,14 @@
 use std::fmt::{Display, Write as _};
 
 use engine::snapshot::{Moment, Snapshot};
-use reports::counts::Counts;
+use reports::coarse::Coarse;
 use reports::measurements::RunKind;
 use reports::{ArmTag, Label, Outcome};
 
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The upper bounds of the buckets, in microseconds. A latency is in its bucket within a tenth of a percent.
+/// The upper bounds of the buckets, in microseconds. A latency is in its bucket within 1.6 %.
 const BOUNDS_US: [u32; 14] =
     [1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000];
 
@@ -107,8 +107,7 @@ fn requests(text: &mut Text, snapshot: &Snapshot) {
             text.sample(&format!("{name}_bucket"), &[&labels[..], &[("le", bound.as_str())][..]].concat(), count);
         }
         text.sample(&format!("{name}_count"), &labels, counts.total());
-        let sum: f64 = counts.pairs().iter().map(|(us, count)| f64::from(*us) * *count as f64).sum();
-        text.sample(&format!("{name}_sum"), &labels, sum / 1e6);
+        text.sample(&format!("{name}_sum"), &labels, counts.sum_us() as f64 / 1e6);
     }
 }
 
@@ -128,9 +127,8 @@ fn labels(kind: RunKind, label: &Label) -> [(&'static str, &str); 4] {
 }
 
 /// Each bound in seconds, with how many latencies are not above it.
-fn buckets(counts: &Counts) -> impl Iterator<Item = (String, u64)> {
-    let below = move |bound: &u32| counts.total() - counts.above(u64::from(*bound));
-    let finite = BOUNDS_US.iter().map(move |bound| (format!("{:?}", f64::from(*bound) / 1e6), below(bound)));
+fn buckets(counts: &Coarse) -> impl Iterator<Item = (String, u64)> {
+    let finite = BOUNDS_US.iter().map(move |bound| (format!("{:?}", f64::from(*bound) / 1e6), counts.up_to(*bound)));
     finite.chain([("+Inf".to_owned(), counts.total())])
 }
 
