@@ -10,6 +10,7 @@ mod up;
 mod values;
 mod workers;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -25,7 +26,7 @@ pub use layer::{Layer, LayerBuild, LayerPublish};
 pub use load::{Load, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
-use values::{seed, utf8};
+use values::{LIVE, live, seed, utf8};
 pub use workers::Workers;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -221,6 +222,9 @@ pub struct Run {
     /// Real Redis server as the cache of the audit system, such as redis://127.0.0.1:6379; it is neither observed nor faulted
     #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
     pub redis: Option<String>,
+    /// Show the run in a browser, and to Prometheus, at an address of this machine [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = LIVE, value_parser = live)]
+    pub live: Option<SocketAddr>,
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,

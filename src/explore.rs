@@ -162,7 +162,7 @@ impl Stages for Fresh {
         let setting =
             Setting { folder: folder.path().to_owned(), run: marker, command: String::new(), signals: Box::new(Signals::listen()?) };
         let target = Box::new(Local::new(folder.clone(), launch));
-        Ok(Stage { folder, target, setting, progress: Box::new(Progress::new(plan.timeline.end())) })
+        Ok(Stage { folder, target, setting, progress: Box::new(Progress::new()) })
     }
 
     fn asked(&mut self) -> Option<Asked> {

@@ -19,7 +19,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::runtime::Runtime;
 
 use crate::cli::{Load, ToUrl};
-use crate::progress::Progress;
+use crate::live::{Live, Views};
 use crate::run::{new_folder, report_of, shown};
 use crate::signals::Signals;
 use crate::workers::{self, Role};
@@ -52,10 +52,11 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
 
 fn alone(arguments: &Load, plan: &Plan) -> Result<u8, Box<dyn Error>> {
     let (runtime, signals) = Signals::begin()?;
+    let live = Live::wanted(arguments.live)?;
     let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
     eprintln!("{}\n", plan.question);
     power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
-    let sent = send(arguments, plan, &folder, &runtime, signals)?;
+    let sent = send(arguments, plan, &folder, &runtime, signals, live)?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     let done = match sent {
         Ok(done) => done,
@@ -76,8 +77,9 @@ fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Er
     let out = arguments.out.as_ref().ok_or("a worker needs `--out`, the folder of all workers")?;
     plan.load.means.part = part;
     let (runtime, signals) = Signals::begin()?;
+    let live = Live::wanted(arguments.live)?;
     let (folder, worker) = workers::begin(out, arguments.force, &plan, part)?;
-    let sent = send(arguments, &plan, &folder, &runtime, signals)?;
+    let sent = send(arguments, &plan, &folder, &runtime, signals, live)?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     sent.map_or_else(|asked| Ok(asked.exit_code()), |done| workers::end(worker, &done, &plan, &folder))
 }
@@ -89,8 +91,9 @@ fn send(
     folder: &RunFolder,
     runtime: &Runtime,
     signals: Signals,
+    live: Option<Live>,
 ) -> Result<Result<Done, Asked>, Box<dyn Error>> {
-    let mut progress = Progress::alone(plan.timeline.end());
+    let mut progress = Views::new(live);
     let setting =
         Setting { folder: folder.path().to_owned(), run: up::new_marker(), command: command_line(arguments), signals: Box::new(signals) };
     match runtime.block_on(engine::run::run(plan, &mut Bare, setting, &mut progress)) {

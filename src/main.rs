@@ -22,6 +22,7 @@ mod greeting;
 mod init;
 mod layer;
 mod list;
+mod live;
 mod load_alone;
 mod local_workers;
 mod plan;
@@ -29,11 +30,19 @@ mod progress;
 mod recover;
 mod report;
 mod run;
+mod run_view;
 mod schema;
 mod seed;
 mod signals;
 mod up;
 mod workers;
+
+#[cfg(test)]
+#[path = "../tests/support/openmetrics.rs"]
+#[expect(dead_code, reason = "tests of whole runs use the rest")]
+mod openmetrics;
+#[cfg(test)]
+mod sample;
 
 use std::error::Error;
 use std::process::ExitCode;

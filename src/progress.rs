@@ -1,22 +1,20 @@
-//! The progress of a run: one live line in a terminal, a plain line from time to time elsewhere.
-//! Always on standard error.
+//! The progress of a run: in a terminal a view that is redrawn, or one line if it is narrow; elsewhere a
+//! plain line from time to time. Always on standard error.
 
-use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::Observer;
-use engine::observer::Moment;
+use engine::snapshot::{Moment, Snapshot};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reports::measurements::RunKind;
 
 use crate::fold::{columns, fold};
+use crate::run_view::{NARROWEST, lines};
 
-/// The shortest time between two lines outside a terminal; a line also comes at every phase.
+/// The shortest time between two plain lines; a line also comes at every phase.
 const QUIET: Duration = Duration::from_secs(10);
-
-/// With fewer columns there is no room for a bar.
-const NARROW: usize = 100;
 
 /// Prints a line on standard error and ignores failures: a closed terminal must not prevent the
 /// restore.
@@ -32,95 +30,111 @@ fn fitting(line: &str) -> String {
     }
 }
 
-fn words(moment: &Moment, kind: RunKind, narrow: bool) -> String {
-    let Moment { achieved, intended, failed, struck, .. } = moment;
-    let struck = |separator: &str| match kind {
+fn words(snapshot: &Snapshot, narrow: bool) -> String {
+    let Snapshot { sent_per_s, due_per_s, failed, struck, .. } = snapshot;
+    let struck = |separator: &str| match snapshot.kind {
         RunKind::Experiment => format!("{separator}{struck} struck"),
         RunKind::Load => String::new(),
     };
     if narrow {
-        return format!("{achieved:.0}/s, {failed} failed{}", struck(", "));
+        return format!("{sent_per_s:.0}/s, {failed} failed{}", struck(", "));
     }
-    format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed{}", struck(" · "))
+    format!("{sent_per_s:>5.1} req/s sent, {due_per_s:.0} journeys/s due · {failed} failed{}", struck(" · "))
 }
 
-/// Whether a line can be redrawn.
-fn is_live(terminal: bool, term: Option<&OsStr>) -> bool {
-    terminal && term.is_none_or(|term| term != "dumb")
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Several lines, redrawn.
+    View,
+    /// One line, redrawn: there are few columns.
+    Line,
+    /// A plain line from time to time.
+    Lines,
 }
 
-/// The template of a line that fits its terminal: anything too long is cut.
-const fn template(narrow: bool, color: bool) -> &'static str {
-    match (narrow, color) {
-        (true, true) => "{prefix:>8.bold} {wide_msg}",
-        (true, false) => "{prefix:>8} {wide_msg}",
-        (false, true) => "{prefix:>10.bold} [{bar:30.cyan/dim}] {wide_msg}",
-        (false, false) => "{prefix:>10} [{bar:30}] {wide_msg}",
+impl Form {
+    /// What suits a terminal of so many columns, if it is one; `plain` if the user wants no escapes.
+    fn of(is_terminal: bool, plain: bool, columns: Option<usize>) -> Self {
+        match columns {
+            _ if !is_terminal || plain => Self::Lines,
+            Some(columns) if columns < NARROWEST => Self::Line,
+            _ => Self::View,
+        }
+    }
+
+    /// A line that is too long for its terminal is cut.
+    const fn template(self) -> &'static str {
+        match self {
+            Self::View | Self::Lines => "{msg}",
+            Self::Line => "{prefix:>8.bold} {wide_msg}",
+        }
     }
 }
 
-/// The live line.
+/// What was shown last as a plain line.
+struct Said {
+    moment: Moment,
+    at: Instant,
+}
+
+/// Shows a run on standard error.
 pub struct Progress {
-    kind: RunKind,
-    bar: Option<ProgressBar>,
-    narrow: bool,
-    phase: &'static str,
-    said: Option<Instant>,
+    form: Form,
+    bar: ProgressBar,
+    said: Option<Said>,
     started: Instant,
 }
 
 impl Progress {
-    /// A live line for an experiment of `length`.
-    pub fn new(length: Duration) -> Self {
-        Self::of(RunKind::Experiment, length)
+    /// Shows a run from now on.
+    pub fn new() -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let plain = is_set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let form = Form::of(std::io::stderr().is_terminal(), plain, columns(&console::Term::stderr()));
+        let bar = match form {
+            Form::Lines => ProgressBar::hidden(),
+            Form::View | Form::Line => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5)),
+        };
+        bar.set_style(ProgressStyle::with_template(form.template()).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { form, bar, said: None, started: Instant::now() }
     }
 
-    /// The same for load alone.
-    pub fn alone(length: Duration) -> Self {
-        Self::of(RunKind::Load, length)
-    }
-
-    fn of(kind: RunKind, length: Duration) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(5);
-        let narrow = columns(&console::Term::stderr()).is_some_and(|columns| columns < NARROW);
-        let bar = is_live(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(length.as_millis().try_into().unwrap_or(u64::MAX)), target);
-            let template = template(narrow, std::env::var_os("NO_COLOR").is_none());
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            bar.set_style(style.progress_chars("=> "));
-            bar
-        });
-        Self { kind, bar, narrow, phase: "", said: None, started: Instant::now() }
+    fn tell_sometimes(&mut self, snapshot: &Snapshot) {
+        let is_due = |said: &Said| said.moment != snapshot.moment || said.at.elapsed() >= QUIET;
+        if snapshot.moment != Moment::Ended && self.said.as_ref().is_none_or(is_due) {
+            self.said = Some(Said { moment: snapshot.moment, at: Instant::now() });
+            let phase = snapshot.moment.name(snapshot.kind);
+            tell(&format!("{:>6.1}s {phase:>9}: {}", self.started.elapsed().as_secs_f64(), words(snapshot, false)));
+        }
     }
 }
 
 impl Observer for Progress {
-    fn show(&mut self, moment: &Moment) {
-        let message = words(moment, self.kind, self.narrow);
-        if let Some(bar) = &self.bar {
-            bar.set_prefix(moment.phase);
-            bar.set_position(moment.at.as_millis().try_into().unwrap_or(u64::MAX));
-            bar.set_message(message);
-            return;
-        }
-        if moment.phase != self.phase || self.said.is_none_or(|at| at.elapsed() >= QUIET) {
-            self.phase = moment.phase;
-            self.said = Some(Instant::now());
-            tell(&format!("{:>6.1}s {:>9}: {message}", self.started.elapsed().as_secs_f64(), moment.phase));
+    fn show(&mut self, snapshot: &Arc<Snapshot>) {
+        match self.form {
+            Form::View => {
+                // It may have been made wider or narrower meanwhile.
+                let columns = columns(&console::Term::stderr()).unwrap_or(NARROWEST);
+                self.bar.set_message(lines(snapshot, columns).join("\n"));
+            }
+            Form::Line => {
+                self.bar.set_prefix(snapshot.moment.name(snapshot.kind));
+                self.bar.set_message(words(snapshot, true));
+            }
+            Form::Lines => self.tell_sometimes(snapshot),
         }
     }
 
     fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(fitting(text)),
-            None => tell(&format!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64())),
+        match self.form {
+            Form::View | Form::Line => self.bar.println(fitting(text)),
+            Form::Lines => tell(&format!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64())),
         }
     }
 
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+    fn end(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 
@@ -129,18 +143,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dumb_terminal_gets_lines_and_no_live_one() {
-        assert!(is_live(true, Some(OsStr::new("xterm"))) && is_live(true, None));
-        assert!(!is_live(true, Some(OsStr::new("dumb"))) && !is_live(false, Some(OsStr::new("xterm"))));
+    fn only_a_terminal_that_is_wide_enough_and_takes_escapes_gets_the_view() {
+        for (is_terminal, plain, columns, form) in [
+            (true, false, Some(60), Form::View),
+            (true, false, None, Form::View),
+            (true, false, Some(59), Form::Line),
+            (true, true, Some(120), Form::Lines),
+            (false, false, Some(120), Form::Lines),
+            (false, false, None, Form::Lines),
+        ] {
+            assert_eq!(Form::of(is_terminal, plain, columns), form, "{is_terminal} {plain} {columns:?}");
+        }
     }
 
     #[test]
     fn forty_columns_hold_what_matters() {
-        let moment = Moment { phase: "recovery", at: Duration::ZERO, intended: 60.0, achieved: 123.4, failed: 1_234, struck: 5_678 };
-        let line = format!("{:>8} {}", moment.phase, words(&moment, RunKind::Experiment, true));
-        assert!(line.chars().count() <= 43 && line.contains("1234 failed"), "{line}");
-        for template in [template(true, true), template(false, false)] {
-            assert!(template.ends_with("{wide_msg}"), "what does not fit is cut: {template}");
-        }
+        let snapshot = crate::sample::snapshot();
+        let line = format!("{:>8} {}", snapshot.moment.name(snapshot.kind), words(&snapshot, true));
+        assert!(line.chars().count() <= 40 && line.contains("15 failed"), "{line}");
+        assert!(Form::Line.template().ends_with("{wide_msg}"), "what does not fit is cut");
     }
 }

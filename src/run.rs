@@ -16,7 +16,7 @@ use reports::{Report, Verdict};
 use run_folder::{FolderError, RunFolder};
 
 use crate::cli::{Target, Via};
-use crate::progress::Progress;
+use crate::live::{Live, Views};
 use crate::signals::Signals;
 use crate::{artifacts, aws_stack, check, cli, up};
 
@@ -95,6 +95,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let (runtime, mut signals) = Signals::begin()?;
+    let live = Live::wanted(arguments.live)?;
     // The named folder is claimed before anything is built, so that an unusable one fails early.
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
     // Built and found here, so that a run that cannot start is not begun.
@@ -109,7 +110,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     if arguments.redis.is_some() && plan.deployment().has_cache() {
         eprintln!("the cache is somebody else's: what leaves it is not seen, and no rule about it is checked\n");
     }
-    let done = go(arguments, way, &plan, &folder, &runtime, signals);
+    let done = go(arguments, way, &plan, &folder, &runtime, signals, live);
     runtime.shutdown_timeout(Duration::from_secs(1));
     let done = match done {
         Ok(done) => done,
@@ -194,6 +195,7 @@ fn go(
     folder: &RunFolder,
     runtime: &tokio::runtime::Runtime,
     signals: Signals,
+    live: Option<Live>,
 ) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
     let mut target: Box<dyn engine::Target> = match way {
@@ -206,7 +208,7 @@ fn go(
         Way::Bare => Box::new(Bare),
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
-    let mut progress = Progress::new(plan.timeline.end());
+    let mut progress = Views::new(live);
     let setting =
         Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals: Box::new(signals) };
     runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress)).map_err(|error| match error {

@@ -27,6 +27,7 @@ mod setting;
 mod settle;
 pub mod shipped;
 mod sighted;
+pub mod snapshot;
 pub mod stop;
 pub mod stop_requests;
 pub mod story;

@@ -12,7 +12,7 @@ use reports::formats::interval_log::IntervalLogWriter;
 use reports::implied::Asked;
 use reports::machine::Machine;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
-use reports::{Dispositions, Latencies, Outcome, Phase, Tag};
+use reports::{Dispositions, Latencies, Outcome, Phase, Tag, Totals};
 use scenarios::invariants::{Ended, Found as News, Invariant, Quiet};
 use scenarios::{Event, Exchange};
 
@@ -59,6 +59,8 @@ pub struct Recorded {
     pub dispositions: Vec<Dispositions>,
     /// Each request, if the recorder tells.
     pub story: Option<Story>,
+    /// The sums of the latencies.
+    pub totals: Totals,
 }
 
 /// Records a run.
@@ -70,6 +72,7 @@ pub struct Recorder {
     books: Books,
     watched: Vec<Watched>,
     story: Option<Story>,
+    totals: Totals,
 }
 
 impl Recorder {
@@ -96,6 +99,7 @@ impl Recorder {
             books: Books::default(),
             watched: invariants.into_iter().map(watched).collect(),
             story: None,
+            totals: Totals::default(),
         })
     }
 
@@ -136,6 +140,16 @@ impl Recorder {
             ends.extend(ended);
         }
         ends.iter().for_each(|ended| self.ended(ended, joined.event.at(), join));
+    }
+
+    /// The sums of all latencies so far.
+    pub fn totals(&self) -> Totals {
+        self.totals.with_open(&self.latencies)
+    }
+
+    /// What each rule found so far.
+    pub fn found(&self) -> impl Iterator<Item = &Found> {
+        self.watched.iter().flat_map(|watched| &watched.found)
     }
 
     /// How many things have not completed and may still do so.
@@ -182,6 +196,7 @@ impl Recorder {
         let closed = self.latencies.close_before(u32::try_from(second).unwrap_or(u32::MAX));
         for interval in &closed {
             self.log.write(interval)?;
+            self.totals.close(interval);
         }
         self.service_times.close_before(u32::try_from(second).unwrap_or(u32::MAX));
         self.log.flush()
@@ -203,8 +218,7 @@ impl Recorder {
             machine,
         }
         .problems();
-        let found = self.watched.iter().flat_map(|watched| &watched.found);
-        let broken = found.filter(|found| plan.none_broken && found.broken_in_baseline > 0);
+        let broken = self.found().filter(|found| plan.none_broken && found.broken_in_baseline > 0);
         let rules = broken.map(|found| format!("`{}` ({})", found.id, found.rule));
         problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }
@@ -222,7 +236,7 @@ impl Recorder {
         }
         let tables = self.watched.iter().flat_map(|watched| watched.invariant.tables(&|identity| join.arm(identity)));
         let dispositions = tables.filter(|table| table.taken > 0).collect();
-        let Self { latencies, service_times, books, watched, story, .. } = self;
+        let Self { latencies, service_times, books, watched, story, totals, .. } = self;
         Ok(Recorded {
             latencies,
             service_times,
@@ -230,6 +244,7 @@ impl Recorder {
             invariants: watched.into_iter().flat_map(|watched| watched.found).collect(),
             dispositions,
             story,
+            totals,
         })
     }
 }

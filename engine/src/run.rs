@@ -22,10 +22,11 @@ use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
 pub use super::setting::{Done, Setting};
 use super::sighted::Sighted;
+use super::snapshot::{Moment, Now, Sampler};
 use super::stop::Watch;
 use super::story::Story;
 use super::target::Target;
-use crate::observer::{Moment, Observer, Pace};
+use crate::observer::Observer;
 use crate::stop_requests::{Asked, StopRequests};
 
 /// How often ledgers are read and phases checked.
@@ -62,7 +63,7 @@ pub(super) struct Run<'a> {
     pub(super) end: End,
     pub(super) calmed: Option<Duration>,
     pub(super) asked: Option<Asked>,
-    pace: Pace,
+    sampler: Sampler,
     usage: Usage,
 }
 
@@ -136,7 +137,7 @@ pub(super) async fn measure_load(
         end: End::Finished,
         calmed: None,
         asked: None,
-        pace: Pace::default(),
+        sampler: Sampler::default(),
         usage: Usage::of(addresses.is_local()),
     };
     if let Err(error) = run.under_way(&mut traffic, setting.signals.as_mut()).await {
@@ -192,7 +193,7 @@ impl Run<'_> {
         // A late answer counts in the second in which it was due; a second is written once no such
         // answer can come any more.
         self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
-        self.show(offset, traffic);
+        self.show(traffic);
         Ok(())
     }
 
@@ -321,17 +322,12 @@ impl Run<'_> {
         self.calm(traffic.started().elapsed()).await
     }
 
-    fn show(&mut self, offset: Duration, traffic: &Traffic) {
+    pub(super) fn show(&mut self, traffic: &Traffic) {
         let glance = traffic.glance();
-        let achieved = self.pace.at(offset, glance.sent);
-        let phase = match self.plan.timeline.phase_at(offset) {
-            Some(phase) => self.plan.kind.phase(phase),
-            None if offset < self.plan.timeline.end() => "arming",
-            None => "settling",
-        };
-        let intended = self.plan.load.arrivals_at(offset);
-        let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
-        self.progress.show(&moment);
+        // Once it is to end early, nothing more is sent.
+        let moment = if self.end == End::Finished { Moment::at(&self.plan.timeline, glance.offset) } else { Moment::Settling };
+        let now = Now { plan: self.plan, moment, glance, struck: self.join.struck() };
+        self.sampler.look(&now, &self.recorder).iter().for_each(|snapshot| self.progress.show(snapshot));
     }
 
     /// Ends the run with an error; the first reason is kept.
@@ -342,6 +338,7 @@ impl Run<'_> {
     }
 
     async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<Told, RunError> {
+        let glance = traffic.glance();
         let ended = traffic.finished().await?;
         // Without a strike no phase follows the baseline.
         if self.calmed.is_some() {
@@ -351,7 +348,10 @@ impl Run<'_> {
         if self.asked.is_some() {
             self.end = End::Interrupted;
         }
-        let Recorded { latencies, service_times, mut books, invariants, dispositions, story } = self.recorder.end(&quiet, &self.join)?;
+        let recorded = self.recorder.end(&quiet, &self.join)?;
+        let now = Now { plan: self.plan, moment: Moment::Ended, glance, struck: self.join.struck() };
+        self.progress.show(&self.sampler.end(&now, &recorded));
+        let Recorded { latencies, service_times, mut books, invariants, dispositions, story, .. } = recorded;
         books.planned = ended.planned;
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();

@@ -42,6 +42,7 @@ impl Run<'_> {
                 self.fail(&error);
             }
             self.drain(traffic).await;
+            self.show(traffic);
             let at_rest = match traffic.at_rest(&mut quiet).await {
                 Ok(at_rest) => at_rest,
                 Err(error) => {

@@ -159,6 +159,16 @@ impl Latencies {
         intervals
     }
 
+    /// What the open seconds hold, one item a tag and half of the control arm: pairs of (lowest
+    /// value of a bucket in microseconds, count).
+    pub fn open(&self) -> impl Iterator<Item = (&Tag, impl Iterator<Item = (u32, u64)>)> {
+        let all = self.series.iter().filter(|series| !series.open.is_empty());
+        all.map(|series| {
+            let pairs = series.open.values().flatten();
+            (&series.tag, pairs.map(|(value, count)| (*value, u64::from(*count))))
+        })
+    }
+
     /// Adds an interval that was recorded elsewhere: another worker, or read from a log.
     pub fn add(&mut self, interval: &IntervalHistogram) {
         if let Some(series) = self.series(&interval.tag, interval.half) {

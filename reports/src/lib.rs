@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod between;
 mod between_md;
 pub mod charts;
+pub mod coarse;
 pub mod compare;
 pub mod counts;
 mod deployment_row;
@@ -33,6 +34,7 @@ pub mod report;
 pub mod rolls;
 mod sentence;
 pub mod tables;
+pub mod totals;
 pub mod verdict;
 pub mod words;
 pub mod workers;
@@ -46,6 +48,7 @@ pub use latencies::{IntervalHistogram, Latencies, Outcome, Phase, Tag};
 pub use measurements::Measurements;
 pub use report::{Answer, Report};
 pub use rolls::{ArmTag, FaultSet, Rolls};
+pub use totals::{Label, Totals};
 pub use verdict::Verdict;
 
 #[cfg(test)]

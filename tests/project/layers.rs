@@ -46,7 +46,7 @@ const HOMES: [(&str, &[&str]); 36] = [
     ("rcgen", &["stack"]),
     ("csv", &["engine"]),
     ("hdrhistogram", &["reports"]),
-    ("hyper", &["control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
+    ("hyper", &["brownout", "control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),
     ("lambda_runtime", &["functions", FUNCTIONS]),
     ("aws-sdk-dynamodb", &[FUNCTIONS]),

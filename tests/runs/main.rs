@@ -10,6 +10,7 @@ mod explore;
 mod init;
 mod journeys;
 mod layer_build;
+mod live;
 mod load_alone;
 mod load_tls;
 mod load_workers;
@@ -25,6 +26,8 @@ mod automation;
 mod child;
 #[path = "deployed/cloud.rs"]
 mod cloud;
+#[path = "../support/openmetrics.rs"]
+mod openmetrics;
 #[path = "deployed/player.rs"]
 mod player;
 #[path = "../support/mod.rs"]

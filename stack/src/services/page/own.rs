@@ -15,7 +15,7 @@ pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self
 pub fn is_own(headers: &HeaderMap, at: SocketAddr) -> bool {
     let text = |value: &hyper::header::HeaderValue| value.to_str().map(str::to_ascii_lowercase).unwrap_or_default();
     let Some(host) = headers.get(HOST).map(text) else { return false };
-    let is_here = ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{}", at.port()));
+    let is_here = host == at.to_string() || host == format!("localhost:{}", at.port());
     is_here && headers.get_all(ORIGIN).iter().all(|origin| text(origin) == format!("http://{host}"))
 }
 

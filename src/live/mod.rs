@@ -1,0 +1,134 @@
+//! `--live`: a run in a browser, and for Prometheus, while it goes on. It must never delay the run: it
+//! has a thread of its own, and the run only puts its newest snapshot where that thread finds it.
+
+mod events;
+mod openmetrics;
+mod patient;
+mod server;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use engine::Observer;
+use engine::snapshot::Snapshot;
+use tokio::sync::watch;
+
+use crate::progress::Progress;
+
+/// The newest snapshot; its sender goes when the run has ended.
+type Latest = watch::Receiver<Option<Arc<Snapshot>>>;
+
+/// The server of one run. Dropping it ends it, within a second.
+pub struct Live {
+    address: SocketAddr,
+    newest: Option<watch::Sender<Option<Arc<Snapshot>>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Live {
+    /// Listens from now on, if an address is given, and says where. Port 0 is any that is free.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn wanted(address: Option<SocketAddr>) -> Result<Option<Self>, String> {
+        let live = address.map(Self::start).transpose()?;
+        live.iter().for_each(|live| eprintln!("live: http://{}/", live.address));
+        Ok(live)
+    }
+
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// If it cannot listen there; the message names the address.
+    fn start(address: SocketAddr) -> Result<Self, String> {
+        let unusable =
+            |cause: std::io::Error| format!("`--live` cannot listen on {address}: {cause}; choose another port, or 0 for any that is free");
+        let listener = TcpListener::bind(address).map_err(unusable)?;
+        listener.set_nonblocking(true).map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
+        let (newest, latest) = watch::channel(None);
+        let serve = move || runtime.block_on(server::serve(listener, address, latest));
+        let thread = std::thread::Builder::new().name("live".to_owned()).spawn(serve).map_err(unusable)?;
+        Ok(Self { address, newest: Some(newest), thread: Some(thread) })
+    }
+
+    fn show(&self, snapshot: &Arc<Snapshot>) {
+        if let Some(newest) = &self.newest {
+            newest.send_replace(Some(Arc::clone(snapshot)));
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.newest.take();
+        // The server has ended, or failed, which the run has not.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Shows a run on standard error, and live if that is wanted.
+pub struct Views {
+    terminal: Progress,
+    live: Option<Live>,
+}
+
+impl Views {
+    /// Shows a run from now on.
+    pub fn new(live: Option<Live>) -> Self {
+        Self { terminal: Progress::new(), live }
+    }
+}
+
+impl Observer for Views {
+    fn show(&mut self, snapshot: &Arc<Snapshot>) {
+        self.live.iter().for_each(|live| live.show(snapshot));
+        self.terminal.show(snapshot);
+    }
+
+    fn say(&self, text: &str) {
+        self.terminal.say(text);
+    }
+
+    fn end(&mut self) {
+        self.terminal.end();
+        self.live = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::sample::snapshot;
+
+    #[test]
+    fn an_occupied_address_is_refused_by_its_name() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let wrong = Live::start(address).err().unwrap();
+        assert!(wrong.contains(&format!("cannot listen on {address}")) && wrong.contains("choose another port"), "{wrong}");
+    }
+
+    #[test]
+    fn the_server_ends_with_its_run_and_a_reader_gets_all_until_then() {
+        let live = Live::start("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = live.address;
+        let mut reader = TcpStream::connect(address).unwrap();
+        write!(reader, "GET /events HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        // The answer has begun, so that the end comes after it.
+        let mut first = [0];
+        reader.read_exact(&mut first).unwrap();
+        live.show(&Arc::new(snapshot()));
+        drop(live);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let (last, end) = (text.find("\"sent\":3870,"), text.find("event: end"));
+        assert!(last.is_some() && last < end, "{text}");
+        assert!(TcpStream::connect(address).is_err(), "nothing listens any more");
+    }
+}
