@@ -57,7 +57,7 @@ mod tests {
         std::fs::write(folder.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
         for (url, tls, says) in [
             ("https://a.example.com/", "", "`tls` says nothing"),
-            ("https://a.example.com/", "http = \"3\"", "unknown variant `3`"),
+            ("https://a.example.com/", "http = \"3\"", "there is no `3` here; there are: `1.1`, `2`"),
             ("http://a.example.com/", "http = \"2\"", "nothing is sent to one"),
             ("https://a.example.com/", "ca = \"nowhere.pem\"", "nowhere.pem` cannot be read"),
             ("https://a.example.com/", "ca = \"empty.pem\"", "empty.pem` holds no certificate in PEM"),
