@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -47,6 +47,26 @@ pub fn keep_signals() {
     let _ = ctrlc::set_handler(|| {});
 }
 
+/// How many loads of this process wait for their users. goose's kill switch is one for the whole process: while it is on, a load that
+/// still starts its users would get no more of them.
+static STARTING: AtomicUsize = AtomicUsize::new(0);
+
+/// A load that waits for its users.
+struct Starting;
+
+impl Starting {
+    fn new() -> Self {
+        STARTING.fetch_add(1, SeqCst);
+        Self
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        STARTING.fetch_sub(1, SeqCst);
+    }
+}
+
 /// Starts the users of `systems`; the first arrival is due when [`Stage::begun`] says.
 ///
 /// # Errors
@@ -59,6 +79,7 @@ pub async fn start(systems: Vec<System>, timeline: Timeline, means: Means, repor
     let stage = Arc::new(Stage::new(timeline, means, count, rate));
     let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
+    let starting = Starting::new();
     let mut steps = stage.steps();
     let (tell, ended) = oneshot::channel();
     let on_stage = Arc::clone(&stage);
@@ -74,6 +95,7 @@ pub async fn start(systems: Vec<System>, timeline: Timeline, means: Means, repor
         .map_err(|error| TrafficError::Goose(error.to_string()))?;
     // Only the answer is kept: what `wait_for` gives is a lock, under which nobody could stop the stage.
     let is_up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await.is_ok();
+    drop(starting);
     if stage.begun().is_none() {
         stage.stop();
         let ended = tokio::time::timeout(REPORT_TIME, ended).await;
@@ -210,12 +232,14 @@ fn keep_schedule(user: &mut GooseUser) -> Pin<Box<dyn Future<Output = Transactio
                 stage.fail(panicked(&*panic));
             }
             user.set_session_data(Seat { share, served: true });
-            if stage.one_has_left() {
-                // Of goose's ways to end a run, the only one that writes nothing to the terminal.
-                goose::trigger_killswitch("the schedule has come to its end");
-            }
+            stage.one_has_left();
         }
         linger(&stage).await;
+        // Again and again, for another load that starts switches it off.
+        if stage.is_over() && STARTING.load(SeqCst) == 0 {
+            // Of goose's ways to end a run, the only one that writes nothing to the terminal.
+            goose::trigger_killswitch("the schedule has come to its end");
+        }
         Ok(())
     })
 }

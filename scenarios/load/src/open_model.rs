@@ -238,14 +238,16 @@ impl Stage {
         place
     }
 
-    /// True for the last one.
-    pub(crate) fn one_has_left(&self) -> bool {
-        let last = self.left.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst);
-        if last {
+    pub(crate) fn one_has_left(&self) {
+        if self.left.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst) {
             self.step.send_replace(Step::Over);
             self.pacer.close();
         }
-        last
+    }
+
+    /// Whether all users have left.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.step.borrow() == Step::Over
     }
 }
 
