@@ -236,7 +236,7 @@ fn keep_schedule(user: &mut GooseUser) -> Pin<Box<dyn Future<Output = Transactio
         }
         linger(&stage).await;
         // Again and again, for another load that starts switches it off.
-        if stage.is_over() && STARTING.load(SeqCst) == 0 {
+        if STARTING.load(SeqCst) == 0 {
             // Of goose's ways to end a run, the only one that writes nothing to the terminal.
             goose::trigger_killswitch("the schedule has come to its end");
         }

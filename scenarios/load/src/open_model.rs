@@ -244,11 +244,6 @@ impl Stage {
             self.pacer.close();
         }
     }
-
-    /// Whether all users have left.
-    pub(crate) fn is_over(&self) -> bool {
-        *self.step.borrow() == Step::Over
-    }
 }
 
 /// Whether what happens in `phase` counts.
