@@ -1,6 +1,6 @@
 //! `ingest-record`: checks a record, keeps its bytes in the cache and starts its execution. A
 //! sender that gets a 200 may forget the record; a sender that gets a 503 may send it again,
-//! because nothing is left of it. If the function can promise neither, it fails.
+//! because nothing will come of it. If the function can promise neither, it fails.
 
 mod date;
 mod record;
@@ -26,9 +26,8 @@ use std::pin::Pin;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Time to keep in reserve for withdrawing a record: the row, then the bytes in the cache, then the
-/// answer.
-pub const TO_TAKE_BACK: Duration = Duration::from_millis(9_500);
+/// Time to keep in reserve for withdrawing a record: its row, then the answer.
+pub const TO_TAKE_BACK: Duration = Duration::from_millis(5_500);
 /// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(300);
 
@@ -72,7 +71,7 @@ pub struct Event {
 
 /// The record's fate is unknown: it may be archived or not.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the record may be processed or not: {started}; it was not taken back: {}", .taken_back.as_ref().map_or_else(|| "another request relies on its row".to_owned(), ToString::to_string))]
+#[error("the record may be processed or not: {started}; it was not taken back: {}", .taken_back.as_ref().map_or_else(|| "it has no row of its own".to_owned(), ToString::to_string))]
 pub struct Unsettled {
     started: Failed,
     taken_back: Option<Failed>,
@@ -137,9 +136,6 @@ impl IngestRecord {
             Err(failed) => failed,
         };
         eprintln!("ingest-record: {failed}");
-        if self.again() {
-            return Ok(unavailable());
-        }
         let taken_back = deadline.limit(TO_ANSWER, self.take_back(&id, request)).await;
         match taken_back.map_err(Failed::from).and_then(|taken_back| taken_back.map_err(Failed::from)) {
             // The execution exists and has the record.
@@ -200,16 +196,10 @@ impl IngestRecord {
         }
     }
 
-    /// Deletes the row first: without it nothing archives the record. Bytes that stay in the cache
-    /// expire.
+    /// Deletes the row: without it nothing archives the record. The bytes stay in the cache until
+    /// they expire, because they may be those of another request by now.
     async fn take_back(&self, id: &str, request: &str) -> Result<TakenBack, DependencyFailure> {
-        let taken_back = self.rows.take_back(id, request).await?;
-        if taken_back == TakenBack::Yes
-            && let Err(failure) = self.cache.delete(&cache_key(id)).await
-        {
-            eprintln!("ingest-record: the bytes stay in the cache: {failure}");
-        }
-        Ok(taken_back)
+        if self.again() { Ok(TakenBack::Anothers) } else { self.rows.take_back(id, request).await }
     }
 
     /// The weakness `repeats-stored-again`: each request is a record of its own.
