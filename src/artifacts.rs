@@ -1,5 +1,5 @@
-//! The programs that this command starts: found in its folder or in `BROWNOUT_PROGRAMS`, and built
-//! first if this command runs from its own workspace.
+//! The programs that this command starts: found in the folder that `BROWNOUT_PROGRAMS` names, or in
+//! its own, where they are built first if cargo started it in its workspace.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const FOLDER: &str = "BROWNOUT_PROGRAMS";
 /// If the build fails or a program is missing.
 pub fn find(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<dyn Error>> {
     let systems: Vec<_> = systems.into_iter().collect();
-    if let Some((cargo, workspace)) = workspace(&folder()?) {
+    if let Some((cargo, workspace)) = workspace() {
         build(&cargo, &workspace, &programs(&systems))?;
     }
     look(systems)
@@ -37,7 +37,7 @@ pub fn look(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<
 /// # Errors
 /// If the build fails or it is missing.
 pub fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    if let Some((cargo, workspace)) = workspace(&folder()?) {
+    if let Some((cargo, workspace)) = workspace() {
         build(&cargo, &workspace, &[name])?;
     }
     beside(name)
@@ -55,16 +55,24 @@ fn programs(systems: &[System]) -> Vec<&'static str> {
     systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION, Artifacts::NAMESPACE]).collect()
 }
 
+fn named() -> Option<PathBuf> {
+    std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 fn folder() -> std::io::Result<PathBuf> {
-    match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
-        Some(folder) => Ok(folder.into()),
+    match named() {
+        Some(folder) => Ok(folder),
         None => Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default()),
     }
 }
 
-/// Cargo and the workspace, if cargo started this process and its binary is in that workspace's
-/// release folder.
-fn workspace(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+/// Cargo and the workspace, if cargo started this process, its binary is in that workspace's release
+/// folder, and no other folder is named.
+fn workspace() -> Option<(PathBuf, PathBuf)> {
+    if named().is_some() {
+        return None;
+    }
+    let folder = folder().ok()?;
     let cargo = PathBuf::from(std::env::var_os("CARGO")?);
     let workspace = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?).canonicalize().ok()?;
     let ours = workspace.join("extension/layer/wrapper").is_file() && folder.file_name()? == "release" && folder.starts_with(&workspace);
@@ -78,6 +86,8 @@ fn build(cargo: &Path, workspace: &Path, programs: &[&str]) -> Result<(), Box<dy
         .args(["build", "--release", "--workspace"])
         .args(programs.iter().flat_map(|program| ["--bin", program]))
         .current_dir(workspace)
+        // Build scripts that look at it would run again.
+        .env_remove("CARGO_MANIFEST_DIR")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()?;

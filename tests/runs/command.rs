@@ -272,7 +272,7 @@ fn a_copied_command_says_how_to_get_its_programs_and_finds_them_by_one_variable(
 
 #[test]
 fn a_full_disk_is_reported_with_the_path_and_a_fix() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     // Files may not grow beyond 4 KiB, or 2 by some shells: the load generator's report does not
     // fit, but everything that is written before it does.
     let mut shell = Command::new("sh");
@@ -289,7 +289,7 @@ fn a_full_disk_is_reported_with_the_path_and_a_fix() {
 
 #[test]
 fn requests_to_this_machine_run_without_a_stack_and_a_second_run_in_the_folder_is_refused() {
-    let outcome = crate::support::run_beside_others(&crate::support::shop(), &[]);
+    let outcome = crate::support::Share::Place.run(&crate::support::shop(), &[]);
     // A busy machine may send too late for a verdict.
     assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
     let result = outcome.result();

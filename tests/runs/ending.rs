@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::{Running, processes_of, signal, start, turn, turn_beside_others, within};
+use crate::support::{Running, Share, processes_of, signal, start, within};
 use run_folder::folder::{FILES, FOLDERS};
 
 /// Every invocation of the thermostats' function fails while the plan is in force.
@@ -40,7 +40,7 @@ fn nothing_is_left(out: &std::path::Path) {
 
 #[test]
 fn after_kill_9_of_the_harness_traffic_is_normal_within_the_lease_and_nothing_survives_a_minute() {
-    let _turn = turn();
+    let _turn = Share::All.take();
     let folder = tempfile::tempdir().unwrap();
     let (mut running, gateway) = struck(folder.path());
     running.signal("KILL");
@@ -54,7 +54,7 @@ fn after_kill_9_of_the_harness_traffic_is_normal_within_the_lease_and_nothing_su
 
 #[test]
 fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
-    let _turn = turn_beside_others();
+    let _turn = Share::Place.take();
     let folder = tempfile::tempdir().unwrap();
     let (mut running, gateway) = struck(folder.path());
     running.signal("INT");
@@ -74,7 +74,7 @@ fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
 
 #[test]
 fn a_stack_that_dies_is_reported_and_leaves_nothing() {
-    let _turn = turn_beside_others();
+    let _turn = Share::Place.take();
     let folder = tempfile::tempdir().unwrap();
     let (mut running, _) = struck(folder.path());
     let stack = running.addresses()["pid"].as_u64().unwrap();
@@ -86,7 +86,7 @@ fn a_stack_that_dies_is_reported_and_leaves_nothing() {
 
 #[test]
 fn a_signal_before_the_first_request_takes_everything_down_and_has_its_own_exit_code() {
-    let _turn = turn_beside_others();
+    let _turn = Share::Place.take();
     // `run.lock` is there before the stack is started, `stack.json` before the users sign in.
     for (name, code, file) in [("INT", 130, "run.lock"), ("TERM", 143, "run.lock"), ("HUP", 129, "run.lock"), ("INT", 130, "stack.json")] {
         let folder = tempfile::tempdir().unwrap();

@@ -156,7 +156,7 @@ get = "/look"
 
 #[test]
 fn a_shop_is_opened_once_users_sign_in_again_when_they_must_and_it_is_closed_at_the_end() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (shop, folder) = (Shop::open(201), tempfile::tempdir().unwrap());
     let output = shop.load(folder.path(), "4s").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -174,7 +174,7 @@ fn a_shop_is_opened_once_users_sign_in_again_when_they_must_and_it_is_closed_at_
 
 #[test]
 fn a_setup_that_fails_ends_the_run_before_the_load_and_names_its_request() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (shop, folder) = (Shop::open(503), tempfile::tempdir().unwrap());
     let output = shop.load(folder.path(), "4s").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -186,7 +186,7 @@ fn a_setup_that_fails_ends_the_run_before_the_load_and_names_its_request() {
 
 #[test]
 fn after_ctrl_c_the_shop_is_closed() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (shop, folder) = (Shop::open(201), tempfile::tempdir().unwrap());
     let mut child = shop.load(folder.path(), "10m").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     support::within(Duration::from_secs(60), "an order to be placed", || (shop.count("POST /shops/s-1/orders", 201) > 0).then_some(()));

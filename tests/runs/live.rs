@@ -89,7 +89,7 @@ impl Running {
 
 #[test]
 fn the_last_metrics_of_both_commands_are_the_books_of_the_result_also_beside_a_reader_that_takes_nothing() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let server = Server::start(Answers::Turning { well: Answer::Now(200), after: Duration::from_secs(3), then: Answer::Now(503) });
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shop.toml");

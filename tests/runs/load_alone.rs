@@ -34,7 +34,7 @@ impl Outcome {
 
 /// Runs `brownout load` beside others: latency is not judged finely here.
 fn load(arguments: &[&str]) -> Outcome {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(BROWNOUT).arg("load").args(arguments).arg("--out").arg(folder.path()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -88,7 +88,7 @@ impl Drop for Server {
 
 /// The exit code, what was said, and the report if there is one.
 fn load(server: &Server, folder: &Path, tls: &[&str]) -> (Option<i32>, String, Option<Value>) {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let out = tempfile::tempdir().unwrap();
     let url = format!("https://localhost:{}/", server.address.port());
     let mut load = Command::new(BROWNOUT);

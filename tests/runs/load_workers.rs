@@ -107,7 +107,7 @@ fn each_once(server: &Counting, arrivals: u64) {
 
 #[test]
 fn workers_of_this_machine_send_each_arrival_exactly_once_and_get_one_verdict() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (server, folder) = (Counting::start(), tempfile::tempdir().unwrap());
     let (file, out) = (file(folder.path(), &server.url, 4), folder.path().join("out"));
     let load = || {
@@ -139,7 +139,7 @@ fn workers_of_this_machine_send_each_arrival_exactly_once_and_get_one_verdict() 
 
 #[test]
 fn workers_of_an_engine_share_the_load_and_are_judged_afterwards() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (server, folder) = (Counting::start(), tempfile::tempdir().unwrap());
     let (file, out, start_at) = (file(folder.path(), &server.url, 4), folder.path().join("out"), soon());
     let worker = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -217,7 +217,7 @@ fn wait_for(what: &str, is_so: impl Fn() -> bool) {
 
 #[test]
 fn a_worker_that_is_killed_is_named_and_there_is_no_verdict() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let load = LongLoad::begin();
     kill_process(load.workers[1], Signal::KILL).unwrap();
     let (output, out, _folder) = load.ended();
@@ -230,7 +230,7 @@ fn a_worker_that_is_killed_is_named_and_there_is_no_verdict() {
 
 #[test]
 fn ctrl_c_stops_all_workers_and_the_report_is_not_green() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let load = LongLoad::begin();
     kill_process(load.pid(), Signal::INT).unwrap();
     let (output, out, _folder) = load.ended();
@@ -241,7 +241,7 @@ fn ctrl_c_stops_all_workers_and_the_report_is_not_green() {
 
 #[test]
 fn workers_end_with_the_process_that_started_them() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let load = LongLoad::begin();
     kill_process(load.pid(), Signal::KILL).unwrap();
     let (output, ..) = load.ended();

@@ -85,7 +85,7 @@ fn a_terminal_of_forty_columns_shows_whole_words_and_all_of_them() {
 
 #[test]
 fn a_run_in_a_dumb_terminal_of_forty_columns_shows_whole_words_and_no_escapes() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.toml");
     std::fs::write(&path, crate::support::shop()).unwrap();

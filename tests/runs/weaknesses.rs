@@ -2,7 +2,7 @@
 //! find it, under exactly its own name; with all switched off no rule fires, and no written file
 //! contains a token.
 
-use crate::support::{SHORT, for_each, run_beside_others, run_on_half, shortened};
+use crate::support::{SHORT, Share, for_each, shortened};
 use scenarios::systems::{System, weakness};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
@@ -80,10 +80,10 @@ fn phases(experiment: &str) -> &'static str {
 fn finds_all_of(system: &str) {
     let of_it: Vec<_> = FOUND.iter().filter(|(name, _, _)| weakness(name).is_some_and(|(owner, _)| owner.name() == system)).collect();
     // Hundreds of requests a second: three such runs at once saturate a small machine, and what is late looks wrong.
-    let run = if system == "users-api" { run_on_half } else { run_beside_others };
+    let share = if system == "users-api" { Share::Half } else { Share::Place };
     for_each(&of_it, |(weakness, experiment, invariant)| {
         let text = shortened(experiment, phases(experiment));
-        let outcome = run(&text, &["--weakness", weakness]);
+        let outcome = share.run(&text, &["--weakness", weakness]);
         assert_eq!(outcome.broken(), [*invariant], "{weakness}: {}", outcome.story());
         assert_eq!(outcome.result()["verdict"], "broken", "{weakness}: {}", outcome.story());
         assert_eq!(outcome.code, 3, "{weakness}: {}", outcome.story());
@@ -131,7 +131,7 @@ fn weaknesses_of_the_audit_are_found() {
 
 /// Checks that no rule fires. Aims on latency are not judged here, because runs go in parallel.
 fn holds(experiment: &str) {
-    let outcome = run_beside_others(&shortened(experiment, phases(experiment)), &[]);
+    let outcome = Share::Place.run(&shortened(experiment, phases(experiment)), &[]);
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{experiment}: {}", outcome.story());
     assert!([0, 3, 4].contains(&outcome.code), "{experiment}: {}", outcome.story());
     // B-7: the second part of every token begins with the base64 of `{"`; an attachment in a
@@ -153,7 +153,7 @@ fn the_hardened_form_holds_with_and_without_faults() {
 
 #[test]
 fn the_published_form_is_broken_and_every_weakness_is_named() {
-    let outcome = run_beside_others(&shortened("published-form", phases("published-form")), &[]);
+    let outcome = Share::Place.run(&shortened("published-form", phases("published-form")), &[]);
     let of_both = FOUND.iter().filter(|(_, _, invariant)| invariant.starts_with(['A', 'B']));
     let mut expected: Vec<_> = of_both.map(|(_, _, invariant)| (*invariant).to_owned()).collect();
     expected.sort();

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,20 @@ use serde_json::Value;
 /// The command under test.
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
-/// The places for runs on this machine. A run that mostly waits takes one.
+/// The places for runs on this machine.
 const PLACES: usize = 8;
+
+/// The folder of the command and of the programs that it starts, all of them built: once, and not by each run.
+fn programs() -> &'static Path {
+    static BUILT: LazyLock<()> = LazyLock::new(|| {
+        let mut build = Command::new(env!("CARGO"));
+        // Build scripts that look at it would run again.
+        build.env_remove("CARGO_MANIFEST_DIR").args(["build", "--release", "--workspace", "--bins", "--quiet"]);
+        assert!(build.status().unwrap().success());
+    });
+    LazyLock::force(&BUILT);
+    Path::new(BROWNOUT).parent().unwrap()
+}
 
 /// A program that says of itself that it is a Python with the runtime's client.
 pub fn python(folder: &Path) -> PathBuf {
@@ -34,23 +47,40 @@ fn places() -> Vec<File> {
     (0..PLACES).map(|n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap()).collect()
 }
 
-/// Waits until nothing else runs: two at once on two cores would measure each other.
-pub fn turn() -> Turn {
-    turn_for(PLACES)
+/// How much of this machine a run takes.
+#[derive(Clone, Copy)]
+pub enum Share {
+    /// Nothing else runs: two at once on two cores would measure each other.
+    All,
+    /// For hundreds of requests a second.
+    Half,
+    /// For runs that use the processors, and whose latency is not judged finely.
+    Quarter,
+    /// For runs that mostly wait, and whose latency is not judged finely.
+    Place,
 }
 
-/// Waits for half of the machine: for runs of hundreds of requests a second.
-pub fn turn_for_half() -> Turn {
-    turn_for(PLACES / 2)
+impl Share {
+    /// Waits for it.
+    pub fn take(self) -> Turn {
+        match self {
+            Self::All => in_order(PLACES),
+            Self::Half => in_order(PLACES / 2),
+            Self::Quarter => in_order(PLACES / 4),
+            Self::Place => any(),
+        }
+    }
+
+    /// Runs an experiment, given as text, to its end, on this share.
+    pub fn run(self, text: &str, arguments: &[&str]) -> Outcome {
+        let _turn = self.take();
+        let folder = tempfile::tempdir().unwrap();
+        let running = start(folder.path(), text, arguments);
+        ended(running, folder)
+    }
 }
 
-/// Waits for a quarter of the machine: for runs that use the processors, and whose latency is not judged finely.
-pub fn turn_for_quarter() -> Turn {
-    turn_for(PLACES / 4)
-}
-
-/// Waits for a place beside others: for runs that mostly wait, and whose latency is not judged finely.
-pub fn turn_beside_others() -> Turn {
+fn any() -> Turn {
     loop {
         if let Some(place) = places().into_iter().rev().find(|place| place.try_lock().is_ok()) {
             return Turn(vec![place]);
@@ -59,8 +89,8 @@ pub fn turn_beside_others() -> Turn {
     }
 }
 
-/// Takes `count` places, always in order, so that nobody waits for one who waits for him.
-fn turn_for(count: usize) -> Turn {
+/// Takes `count` places, always in the same order, so that no two wait for each other.
+fn in_order(count: usize) -> Turn {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let first = NUMBER.fetch_add(1, Ordering::Relaxed) % (PLACES / count) * count;
     let taken: Vec<_> = places().into_iter().skip(first).take(count).collect();
@@ -113,36 +143,6 @@ impl Outcome {
     }
 }
 
-/// Runs an experiment, given as text, to its end, alone.
-pub fn run(text: &str, arguments: &[&str]) -> Outcome {
-    let _turn = turn();
-    run_now(text, arguments)
-}
-
-/// The same on half of the machine.
-pub fn run_on_half(text: &str, arguments: &[&str]) -> Outcome {
-    let _turn = turn_for_half();
-    run_now(text, arguments)
-}
-
-/// The same on a quarter of the machine.
-pub fn run_on_quarter(text: &str, arguments: &[&str]) -> Outcome {
-    let _turn = turn_for_quarter();
-    run_now(text, arguments)
-}
-
-/// Runs an experiment whose invariants alone are judged.
-pub fn run_beside_others(text: &str, arguments: &[&str]) -> Outcome {
-    let _turn = turn_beside_others();
-    run_now(text, arguments)
-}
-
-fn run_now(text: &str, arguments: &[&str]) -> Outcome {
-    let folder = tempfile::tempdir().unwrap();
-    let running = start(folder.path(), text, arguments);
-    ended(running, folder)
-}
-
 /// Waits for the end of a run whose report is in `folder`.
 pub fn ended(mut running: Running, folder: tempfile::TempDir) -> Outcome {
     let output = running.finish();
@@ -171,6 +171,7 @@ pub fn start_by(mut program: Command, folder: &Path, text: &str, arguments: &[&s
     let file = folder.join("experiment.toml");
     std::fs::write(&file, text).unwrap();
     let child = program
+        .env("BROWNOUT_PROGRAMS", programs())
         .arg("run")
         .arg(&file)
         .arg("--out")

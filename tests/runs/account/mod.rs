@@ -8,7 +8,7 @@ mod stand_in;
 
 use stand_in::{Account, STACK, THINGS};
 
-use crate::support::{for_each, turn_beside_others};
+use crate::support::{Share, for_each};
 
 /// `slow-authorizer` on the clinic alone.
 fn slow_authorizer() -> String {
@@ -22,7 +22,7 @@ fn slow_authorizer() -> String {
 
 #[test]
 fn a_shipped_experiment_holds_on_a_stack_by_its_name_and_leaves_it_as_it_was() {
-    let _turn = crate::support::turn();
+    let _turn = crate::support::Share::All.take();
     let account = Account::with("clinic", &[include_str!("../../../scenarios/src/systems/clinic/template.yaml")], &[]);
     let before = account.functions();
     let file = account.file(&slow_authorizer());
@@ -111,7 +111,7 @@ fn switched_on(weakness: Option<&'static str>) -> Vec<&'static str> {
 fn the_users_api_holds_in_an_account_and_its_weakness_is_found_by_its_rule() {
     let cases: [Case; 2] = [(None, &[]), (Some("create-overwrites"), &["F-3"])];
     for_each(&cases, |(weakness, rules)| {
-        let _turn = turn_beside_others();
+        let _turn = Share::Place.take();
         let template = include_str!("../../../scenarios/src/systems/users_api/template.yaml");
         let account = Account::with("users-api", &[template], &switched_on(*weakness));
         let file = account.file(&format!("{USERS}{BRIEF}"));
@@ -126,7 +126,7 @@ fn the_users_api_holds_in_an_account_and_its_weakness_is_found_by_its_rule() {
 fn the_thermostats_hold_in_an_account_a_weakness_is_found_and_unseed_leaves_no_shadow() {
     let cases: [Case; 2] = [(None, &[]), (Some("token-not-verified"), &["A-6"])];
     for_each(&cases, |(weakness, rules)| {
-        let _turn = turn_beside_others();
+        let _turn = Share::Place.take();
         let template = include_str!("../../../scenarios/src/systems/thermostat/template.yaml");
         let up = [&["--homes", "1"], switched_on(*weakness).as_slice()].concat();
         let account = Account::with("thermostat", &[template], &up);

@@ -23,7 +23,7 @@ fn is_as_it_was(cloud: &Cloud, before: &control_plane::Configuration, outcome: &
 
 #[test]
 fn a_signal_stops_the_run_while_ssm_refuses_and_without_one_it_ends_before_its_lease() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     std::thread::scope(|scope| {
         for name in [Some(("INT", 130)), Some(("TERM", 143)), Some(("HUP", 129)), None] {
             scope.spawn(move || {
@@ -51,7 +51,7 @@ fn a_signal_stops_the_run_while_ssm_refuses_and_without_one_it_ends_before_its_l
 
 #[test]
 fn deleting_or_replacing_the_plan_stops_the_run_and_the_verdict_says_so() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     std::thread::scope(|scope| {
         for (value, how) in [(None, "another process deleted"), (Some("off"), "another process replaced")] {
             scope.spawn(move || {
@@ -72,7 +72,7 @@ fn deleting_or_replacing_the_plan_stops_the_run_and_the_verdict_says_so() {
 
 #[test]
 fn a_function_whose_undo_record_another_user_removes_is_still_restored() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     std::thread::scope(|scope| {
         for how in [["--target", "aws"], ["--via", "fis"]] {
             scope.spawn(move || {
@@ -92,7 +92,7 @@ fn a_function_whose_undo_record_another_user_removes_is_still_restored() {
 
 #[test]
 fn a_deployment_during_the_run_is_named_at_the_end_and_by_recover() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     let before = cloud.function();
     let running = struck(&cloud);

@@ -19,7 +19,7 @@ fn statuses(cloud: &Cloud) -> Vec<&'static str> {
 
 #[test]
 fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
     let before = cloud.function();
@@ -46,7 +46,7 @@ fn made(cloud: &Cloud) -> (usize, usize) {
 
 #[test]
 fn an_experiment_on_an_alias_that_fis_drives_leaves_no_version_and_no_share() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
     cloud.call_it_by_an_alias();
@@ -66,7 +66,7 @@ fn an_experiment_on_an_alias_that_fis_drives_leaves_no_version_and_no_share() {
 
 #[test]
 fn what_a_killed_run_made_for_fis_is_listed_and_deleted() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     let running = cloud.run_by(&VIA_FIS, &[]);
     within(LIMIT, "a template", || (made(&cloud) == (1, 1)).then_some(()));
@@ -100,7 +100,7 @@ fn raise(cloud: &Cloud, state: Option<&'static str>) {
 
 #[test]
 fn a_stop_alarm_that_is_raised_missing_or_unreadable_ends_the_run_before_anything_is_made() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     for (state, is_readable, says) in [
         (Some("ALARM"), true, "alarm `slow-orders` is already in ALARM"),
         (None, true, "there is no alarm `slow-orders`"),
@@ -133,7 +133,7 @@ fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
 
 #[test]
 fn every_stop_restores_everything_first_and_the_verdict_says_what_stopped_it() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let cloud = Cloud::new();

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     let cloud = Cloud::new();
     let before = cloud.function();
     let outcome = cloud.run(&[]).end();
@@ -41,7 +41,7 @@ fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
 
 #[test]
 fn if_callers_use_an_alias_a_new_version_gets_a_share_and_is_removed_again() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     let cloud = Cloud::new();
     cloud.call_it_by_an_alias();
     let before = cloud.function();
@@ -56,7 +56,7 @@ fn if_callers_use_an_alias_a_new_version_gets_a_share_and_is_removed_again() {
 
 #[test]
 fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     let cloud = Cloud::new();
     let before = cloud.function();
     let running = cloud.run(&[]);
@@ -77,7 +77,7 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
 
 #[test]
 fn a_command_that_is_killed_leaves_nothing_attached() {
-    let _turn = crate::support::turn_beside_others();
+    let _turn = crate::support::Share::Place.take();
     let cloud = Cloud::new();
     let before = cloud.function();
     let running = cloud.run(&[]);
@@ -90,7 +90,7 @@ fn a_command_that_is_killed_leaves_nothing_attached() {
 fn a_stopped_brownout_aws_restores_everything_and_a_killed_one_is_reported() {
     let signals = [("TERM", 2, "was stopped, and has taken everything back"), ("KILL", 6, "brownout recover --run ")];
     crate::support::for_each(&signals, |&(name, code, says)| {
-        let _turn = crate::support::turn_beside_others();
+        let _turn = crate::support::Share::Place.take();
         let cloud = Cloud::new();
         let before = cloud.function();
         let running = cloud.run(&[]);
@@ -108,7 +108,7 @@ fn a_stopped_brownout_aws_restores_everything_and_a_killed_one_is_reported() {
 #[test]
 fn a_run_that_is_stopped_restores_everything_first() {
     crate::support::for_each(&[("INT", 130), ("TERM", 143), ("HUP", 129)], |&(name, code)| {
-        let _turn = crate::support::turn_beside_others();
+        let _turn = crate::support::Share::Place.take();
         let cloud = Cloud::new();
         let before = cloud.function();
         let running = cloud.run(&[]);

@@ -80,7 +80,7 @@ fn create(cloud: &Cloud, target: Option<&str>, path: &str, body: &Value) {
 
 #[test]
 fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     cloud.call_it_by_an_alias();
     cloud.plane().lock().unwrap().plane.functions.get_mut("orders").unwrap().signing = Signing::Warn;
@@ -108,7 +108,7 @@ fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
 
 #[test]
 fn fis_its_document_and_the_command_need_exactly_what_their_policies_allow() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
     cloud.call_it_by_an_alias();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{Explored, explored};
 use crate::own_stack::{can_run, copy_of_orders, orders};
-use crate::support::{BROWNOUT, turn_for_quarter};
+use crate::support::{BROWNOUT, Share};
 
 /// A weakness, and the rule, the place and the smallest case that `explore` names.
 type Weakness = (&'static str, &'static str, &'static str, &'static str);
@@ -51,7 +51,7 @@ fn are_found(weaknesses: &[Weakness]) {
         println!("SKIPPED: python3 has no awslambdaric or no boto3");
         return;
     }
-    let _turn = turn_for_quarter();
+    let _turn = Share::Quarter.take();
     let explored = explored_with(weaknesses);
     let found = explored.findings();
     assert_eq!(explored.code, if weaknesses.is_empty() { 0 } else { 3 }, "{}", explored.story());

@@ -58,7 +58,7 @@ impl Case {
         let server = self.answers.map(Server::start);
         // No server listens at port 1.
         let url = server.as_ref().map_or_else(|| "http://127.0.0.1:1/".to_owned(), Server::url);
-        support::run_beside_others(&shop(&url, self.rate, &self.more), &[])
+        support::Share::Place.run(&shop(&url, self.rate, &self.more), &[])
     }
 }
 
@@ -204,7 +204,7 @@ fn an_aim_that_nothing_can_miss_is_refused_before_anything_is_sent() {
         ("p90 = \"<= 1m\"", "always holds"),
         ("p99 = \"<= 40s\"", "always holds"),
     ] {
-        let outcome = support::run_beside_others(&shop("http://127.0.0.1:1/", 20, &expects(aims)), &[]);
+        let outcome = support::Share::Place.run(&shop("http://127.0.0.1:1/", 20, &expects(aims)), &[]);
         assert_eq!(outcome.code, 2, "{aims}: {}", outcome.story());
         assert!(outcome.stderr.contains(says) && outcome.stderr.contains("nothing was started"), "{aims}: {}", outcome.story());
         assert!(!outcome.folder.path().join("result.json").exists(), "{aims}");

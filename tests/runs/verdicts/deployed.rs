@@ -13,7 +13,7 @@ const ORDERS: &str = "orders GET /orders/{id}";
 
 /// Runs it in parallel with others.
 fn run(cloud: &Cloud) -> Outcome {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     cloud.run(&[]).end()
 }
 
@@ -74,7 +74,7 @@ fn a_ledger_that_is_silent_lets_nothing_be_struck_one_that_cannot_be_read_is_a_g
 
 #[test]
 fn a_ledger_that_tells_of_a_part_proves_nothing_also_where_fis_strikes() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let [blind, whole] = std::thread::scope(|scope| {
         [Lie::HalfBlind, Lie::None]
             .map(|lie| {

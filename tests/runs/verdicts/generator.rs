@@ -23,7 +23,7 @@ fn under_way(folder: &tempfile::TempDir, server: &Server) -> Running {
 
 #[test]
 fn a_run_that_is_killed_leaves_no_verdict() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (server, folder) = (Server::start(WELL), tempfile::tempdir().unwrap());
     let mut running = under_way(&folder, &server);
     running.signal("KILL");
@@ -33,7 +33,7 @@ fn a_run_that_is_killed_leaves_no_verdict() {
 
 #[test]
 fn a_generator_that_stood_still_does_not_break_the_stack() {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (server, folder) = (Server::start(WELL), tempfile::tempdir().unwrap());
     let running = under_way(&folder, &server);
     running.signal("STOP");
@@ -45,7 +45,7 @@ fn a_generator_that_stood_still_does_not_break_the_stack() {
 }
 
 fn run_with_few_descriptors(answers: Answers) -> Outcome {
-    let _turn = support::turn_beside_others();
+    let _turn = support::Share::Place.take();
     let (server, folder) = (Server::start(answers), tempfile::tempdir().unwrap());
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\"", BROWNOUT]);

@@ -6,7 +6,7 @@ mod deployed;
 mod generator;
 pub mod server;
 
-use crate::support::{Outcome, run, run_beside_others};
+use crate::support::{Outcome, Share};
 
 fn clinic(fault: &str, rate: &str) -> String {
     format!(
@@ -24,7 +24,7 @@ const SLOW: &str = "[[fault]]\nfunction = \"appointments\"\nshare = 0.5\nlatency
 
 #[test]
 fn a_fault_that_matches_nothing_is_not_shown() {
-    let outcome = run_beside_others(
+    let outcome = Share::Place.run(
         &clinic("[[fault]]\nfunction = \"appointments\"\nwhen = { path = \"/nowhere\" }\nlatency = { time = \"50ms\" }\n", "20/s"),
         &[],
     );
@@ -34,7 +34,7 @@ fn a_fault_that_matches_nothing_is_not_shown() {
 
 #[test]
 fn a_rate_that_the_machine_cannot_send_is_not_shown_as_a_saturated_generator() {
-    let outcome = run(&clinic(SLOW, "20000/s"), &[]);
+    let outcome = Share::All.run(&clinic(SLOW, "20000/s"), &[]);
     assert_eq!(outcome.code, 4, "{}", outcome.story());
     assert!(reasons(&outcome).contains("saturated"), "{}", outcome.story());
 }
@@ -45,7 +45,7 @@ fn a_malformed_file_gets_all_complaints_with_columns_and_nothing_is_started() {
         .replace("seed = 5", "sead = 5")
         .replace("appointments", "appointmints")
         .replace("time = \"50ms\"", "time = \"50\"");
-    let outcome = run_beside_others(&text, &[]);
+    let outcome = Share::Place.run(&text, &[]);
     assert_eq!(outcome.code, 2, "{}", outcome.story());
     for place in [":3:1: ", "appointmints", "`50` is not a time", "nothing was started"] {
         assert!(outcome.stderr.contains(place), "{place} is missing: {}", outcome.stderr);
@@ -57,7 +57,7 @@ fn a_malformed_file_gets_all_complaints_with_columns_and_nothing_is_started() {
 #[test]
 fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
     let struck = |seed: &str| {
-        let outcome = run_beside_others(&clinic(SLOW, "20/s"), &["--seed", seed]);
+        let outcome = Share::Place.run(&clinic(SLOW, "20/s"), &["--seed", seed]);
         let result = outcome.result();
         let books = &result["books"];
         let count = |key: &str| books[key].as_u64().unwrap();
@@ -85,7 +85,7 @@ fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
 #[test]
 fn a_stop_condition_ends_the_run_with_its_own_verdict() {
     let fault = "[[fault]]\nfunction = \"appointments\"\nerror = {}\n[stop]\nerrors = \"> 30% for 1s\"\n";
-    let outcome = run_beside_others(&clinic(fault, "30/s"), &[]);
+    let outcome = Share::Place.run(&clinic(fault, "30/s"), &[]);
     assert_eq!(outcome.code, 5, "{}", outcome.story());
 }
 
@@ -97,7 +97,7 @@ fn failing_looks(roll: &str) -> Outcome {
          [[expect]]\nof = \"clinic GET /appointment/{{id}}\"\narm = \"struck\"\nerrors = \"<= 35%\"\n"
     );
     let text = clinic(&fault, "20/s").replace("fault = \"5s\"", "fault = \"20s\"");
-    run_beside_others(&text, &[])
+    Share::Place.run(&text, &[])
 }
 
 #[test]
