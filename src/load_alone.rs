@@ -149,6 +149,7 @@ fn given(to: &ToUrl) -> Vec<&'static str> {
         ("ca", to.ca.is_some()),
         ("cert", to.cert.is_some()),
         ("key", to.key.is_some()),
+        ("http", to.http.is_some()),
         ("arrivals", to.arrivals.is_some()),
         ("p50", to.p50.is_some()),
         ("p90", to.p90.is_some()),
@@ -181,7 +182,7 @@ fn as_file(url: &str, endpoint: &Endpoint, to: &ToUrl) -> Result<String, String>
     if let Some(arrivals) = to.arrivals {
         let _ = write!(text, "\n[load]\narrivals = \"{}\"\n", arrivals.name());
     }
-    let tls = [("ca", &to.ca), ("cert", &to.cert), ("key", &to.key)];
+    let tls = [("ca", &to.ca), ("cert", &to.cert), ("key", &to.key), ("http", &to.http)];
     let tls: String = tls.into_iter().filter_map(|(name, file)| Some(format!("{name} = {}\n", as_toml::text(file.as_ref()?)))).collect();
     if !tls.is_empty() {
         let _ = write!(text, "\n[load.tls]\n{tls}");
@@ -237,6 +238,7 @@ pub fn words(arguments: &Load, header: impl Fn(&str) -> String) -> Vec<String> {
         ("ca", &to.ca),
         ("cert", &to.cert),
         ("key", &to.key),
+        ("http", &to.http),
         ("arrivals", &arrivals),
         ("p50", &to.p50),
         ("p90", &to.p90),

@@ -20,7 +20,7 @@ mod load;
 mod reading;
 pub mod rule;
 
-pub use self::load::{Arrivals, Load, Method, RequestLoad, TlsFiles};
+pub use self::load::{Arrivals, HttpVersion, Load, Method, RequestLoad, TlsOptions};
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use fault::{FaultEntry, ServiceRoll};
 pub use journey::{JourneyEntry, Stage};

@@ -77,6 +77,9 @@ pub struct ToUrl {
     /// Private key of that certificate
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<String>,
+    /// The only version of HTTP to speak over TLS, 1.1 or 2 [default: 2 where the server can]
+    #[arg(long, value_name = "VERSION", value_parser = ["1.1", "2"])]
+    pub http: Option<String>,
     /// How arrivals are spread [default: constant]
     #[arg(long)]
     pub arrivals: Option<Arrivals>,

@@ -1,9 +1,9 @@
 //! `[load.tls]`: certificates of the user's own, read before anything starts.
 
-use ::load::{Tls, TlsError};
+use ::load::{Http, Tls, TlsError};
 use scenarios::journeys::{Journey, To};
 
-use super::super::file::{File, TlsFiles};
+use super::super::file::{File, HttpVersion, TlsOptions};
 use super::Check;
 
 impl Check<'_> {
@@ -24,16 +24,25 @@ impl Check<'_> {
         }
     }
 
-    fn read_tls(&self, TlsFiles { ca, cert, key }: &TlsFiles) -> Result<Tls, String> {
+    fn read_tls(&self, TlsOptions { ca, cert, key, http }: &TlsOptions) -> Result<Tls, String> {
+        let http = match http {
+            None => Http::Either,
+            Some(HttpVersion::Http1) => Http::Http1,
+            Some(HttpVersion::Http2) => Http::Http2,
+        };
         let [ca, cert, key] = [ca, cert, key].map(|path| path.as_ref().map(|path| self.folder.join(path)));
         let shown = match (&cert, &key) {
             (Some(cert), Some(key)) => Some((cert.as_path(), key.as_path())),
-            (None, None) if ca.is_none() => return Err("`tls` names no file; write `ca = \"ca.pem\"`, or `cert` and `key`".to_owned()),
+            (None, None) if ca.is_none() && http != Http::Either => return Ok(Tls::default().speaking(http)),
+            (None, None) if ca.is_none() => {
+                return Err("`tls` says nothing; write `ca = \"ca.pem\"`, `cert` and `key`, or `http = \"1.1\"`".to_owned());
+            }
             (None, None) => None,
             (Some(_), None) => return Err("`cert` has no `key`; write `key = \"key.pem\"`".to_owned()),
             (None, Some(_)) => return Err("`key` has no `cert`; write `cert = \"cert.pem\"`".to_owned()),
         };
-        Tls::read(ca.as_deref(), shown).map_err(|error: TlsError| error.to_string())
+        let read = Tls::read(ca.as_deref(), shown).map_err(|error: TlsError| error.to_string());
+        read.map(|tls| tls.speaking(http))
     }
 }
 
@@ -47,7 +56,9 @@ mod tests {
         std::fs::write(folder.path().join("empty.pem"), "").unwrap();
         std::fs::write(folder.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
         for (url, tls, says) in [
-            ("https://a.example.com/", "", "`tls` names no file"),
+            ("https://a.example.com/", "", "`tls` says nothing"),
+            ("https://a.example.com/", "http = \"3\"", "there is no `3` here; there are: `1.1`, `2`"),
+            ("http://a.example.com/", "http = \"2\"", "nothing is sent to one"),
             ("https://a.example.com/", "ca = \"nowhere.pem\"", "nowhere.pem` cannot be read"),
             ("https://a.example.com/", "ca = \"empty.pem\"", "empty.pem` holds no certificate in PEM"),
             ("https://a.example.com/", "ca = \"bad.pem\"", "a certificate of `"),

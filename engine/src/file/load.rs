@@ -43,8 +43,8 @@ macro_rules! load {
             pub longest_journey: Option<Spanned<Time>>,
             /// Certificates in place of what this machine trusts, and one that is shown to servers.
             #[serde(default)]
-            #[schemars(with = "Option<TlsFiles>")]
-            pub tls: Option<Spanned<TlsFiles>>,
+            #[schemars(with = "Option<TlsOptions>")]
+            pub tls: Option<Spanned<TlsOptions>>,
         }
 
         impl Load {
@@ -84,10 +84,10 @@ impl<T: JsonSchema> JsonSchema for Table<T> {
     }
 }
 
-/// Files in PEM for requests over TLS; their paths begin at the folder of the file.
+/// Requests over TLS. Files are PEM; their paths begin at the folder of the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct TlsFiles {
+pub struct TlsOptions {
     /// The certificates of the authorities that are trusted, in place of those of this machine.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -97,6 +97,20 @@ pub struct TlsFiles {
     /// The private key of `cert`.
     #[serde(default)]
     pub key: Option<PathBuf>,
+    /// The only version of HTTP that is spoken; otherwise 2 where the server can, and 1.1 where not.
+    #[serde(default)]
+    pub http: Option<HttpVersion>,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// HTTP/1.1: a connection for each request at a time.
+    #[serde(rename = "1.1")]
+    Http1,
+    /// HTTP/2: requests share connections.
+    #[serde(rename = "2")]
+    Http2,
 }
 
 /// How arrivals are spread.

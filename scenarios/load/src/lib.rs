@@ -3,6 +3,7 @@
 
 mod books;
 pub mod chance;
+mod connection;
 pub mod crew;
 pub mod deck;
 mod endpoint;
@@ -35,4 +36,4 @@ pub use schedule::{Arrivals, Schedule};
 pub use sending::{Ended, Glance, Sending};
 pub use shape::{Ramp, Shape};
 pub use timeline::Timeline;
-pub use tls::{Tls, TlsError};
+pub use tls::{Http, Tls, TlsError};

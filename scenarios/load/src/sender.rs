@@ -1,17 +1,16 @@
 //! The connections of a system, kept from request to request. It measures nothing and never sends a request twice that may have arrived.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::tls::Tls;
+use crate::connection::{Connection, Kept};
+use crate::tls::{Protocol, Tls};
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,22 +51,40 @@ impl Origin {
         }
     }
 
-    async fn dial(&self, tls: &Tls) -> Result<Box<dyn Stream>, NoAnswer> {
+    async fn dial(&self) -> Result<Box<dyn Stream>, NoAnswer> {
         match self {
             Self::Plain(address) => Ok(Box::new(connected(address).await?)),
-            Self::Tls { host, address } => Ok(Box::new(tls.client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?)),
+            Self::Tls { host, address } => {
+                Ok(Box::new(Tls::default().client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?))
+            }
+        }
+    }
+
+    async fn dial_for_http(&self, tls: &Tls) -> Result<Dialled, NoAnswer> {
+        match self {
+            Self::Plain(address) => Ok(Dialled { stream: Box::new(connected(address).await?), speaks: Protocol::Http1 }),
+            Self::Tls { host, address } => {
+                let (stream, speaks) = tls.for_http(host, connected(address).await?).await.map_err(NoAnswer::Connect)?;
+                Ok(Dialled { stream: Box::new(stream), speaks })
+            }
         }
     }
 }
 
+/// A connection on which nothing was sent yet.
+pub(crate) struct Dialled {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) speaks: Protocol,
+}
+
 /// Connections to one address, kept from request to request. The one that was used last is taken first: those that are not needed lie idle
-/// until the other side closes them, and the others never do.
+/// until the other side closes them, and the others never do. In HTTP/2, on which TLS agrees where the other side can, requests share one.
 #[derive(Debug)]
 pub struct Connections {
     origin: Origin,
     tls: Tls,
     patience: Duration,
-    kept: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    kept: Mutex<Kept>,
 }
 
 impl Connections {
@@ -95,7 +112,9 @@ impl Connections {
     /// # Errors
     /// Where it cannot be made.
     pub async fn open_one(&self) -> Result<(), NoAnswer> {
-        self.keep(self.open().await?);
+        if !self.all_kept().is_shared() {
+            self.open().await.map(|connection| self.all_kept().put(connection))?;
+        }
         Ok(())
     }
 
@@ -105,11 +124,11 @@ impl Connections {
                 Some(kept) => (kept, false),
                 None => (self.open().await?, true),
             };
-            match connection.try_send_request(request).await {
+            match connection.try_send(request).await {
                 Ok(answer) => {
                     let status = answer.status().as_u16();
                     let body = answer.into_body().collect().await.map_err(NoAnswer::Connection)?.to_bytes();
-                    self.keep(connection);
+                    self.all_kept().put(connection);
                     return Ok((status, body));
                 }
                 // The request comes back only where not one byte of it was sent: a kept connection may be closed just then by the other side.
@@ -122,25 +141,26 @@ impl Connections {
         }
     }
 
-    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    fn all_kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one that was used last and is still open.
-    async fn kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+    /// One that is still open.
+    async fn kept(&self) -> Option<Connection> {
         loop {
-            let last = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = last?;
-            if connection.ready().await.is_ok() {
+            let taken = self.all_kept().take();
+            let mut connection = taken?;
+            if connection.is_ready().await {
                 return Some(connection);
             }
         }
     }
 
-    async fn open(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-        let stream = self.origin.dial(&self.tls).await?;
-        let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
-        tokio::spawn(task);
+    async fn open(&self) -> Result<Connection, NoAnswer> {
+        let connection = Connection::over(self.origin.dial_for_http(&self.tls).await?).await?;
+        if let Connection::Shared(shared) = &connection {
+            self.all_kept().put(Connection::Shared(shared.clone()));
+        }
         Ok(connection)
     }
 }
@@ -155,7 +175,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// # Errors
 /// If the connection cannot be made.
 pub async fn dial(address: &str) -> Result<Box<dyn Stream>, NoAnswer> {
-    Origin::read(address).dial(&Tls::default()).await
+    Origin::read(address).dial().await
 }
 
 async fn connected(address: &str) -> Result<TcpStream, NoAnswer> {
@@ -224,8 +244,7 @@ mod tests {
             assert_eq!(status, 200);
             answered_by.push(String::from_utf8(body.to_vec()).unwrap());
             // The end of the third has to be heard of.
-            let closed = |kept: &Vec<SendRequest<Full<Bytes>>>| answered_by != ["2"] || kept.last().is_none_or(SendRequest::is_closed);
-            while !closed(&connections.kept.lock().unwrap()) {
+            while answered_by == ["2"] && !connections.all_kept().last_is_closed() {
                 tokio::task::yield_now().await;
             }
         }

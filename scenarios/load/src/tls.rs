@@ -22,6 +22,45 @@ static WITHOUT_CERTIFICATE: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLo
 
 static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
 
+/// Which HTTP is spoken over TLS.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/2 if the other side can, otherwise HTTP/1.1.
+    #[default]
+    Either,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, or no connection.
+    Http2,
+}
+
+impl Http {
+    /// The preferred one first.
+    fn offered(self) -> &'static [Protocol] {
+        match self {
+            Self::Either => &[Protocol::Http2, Protocol::Http1],
+            Self::Http1 => &[Protocol::Http1],
+            Self::Http2 => &[Protocol::Http2],
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http2,
+    Http1,
+}
+
+impl Protocol {
+    /// Its name in ALPN, as IANA lists it.
+    pub(crate) const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Http2 => b"h2",
+            Self::Http1 => b"http/1.1",
+        }
+    }
+}
+
 /// Why files of the user's own cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -42,14 +81,17 @@ pub enum TlsError {
     Trusted(String),
 }
 
-/// What a connection trusts, and shows of itself; what this machine trusts, and no certificate, by default.
+/// What a connection trusts, shows of itself and speaks; what this machine trusts, no certificate, and either HTTP by default.
 #[derive(Clone, Default)]
-pub struct Tls(Option<Arc<ClientConfig>>);
+pub struct Tls {
+    own: Option<Arc<ClientConfig>>,
+    http: Http,
+}
 
 /// Without keys.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Tls(own)" } else { "Tls(machine)" })
+        write!(f, "Tls({}, {:?})", if self.own.is_some() { "own" } else { "machine" }, self.http)
     }
 }
 
@@ -71,15 +113,38 @@ impl Tls {
                 builder.with_client_auth_cert(chain, of).map_err(refused)?
             }
         };
-        Ok(Self(Some(Arc::new(config))))
+        Ok(Self { own: Some(Arc::new(config)), http: Http::default() })
+    }
+
+    /// The same with this HTTP.
+    #[must_use]
+    pub fn speaking(self, http: Http) -> Self {
+        Self { http, ..self }
+    }
+
+    /// Speaks TLS over `stream` with `host`, whose certificate must be for that name, and agrees on the protocol of HTTP.
+    pub(crate) async fn for_http(&self, host: &str, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Protocol)> {
+        let stream = self.over(host, stream, self.http.offered()).await?;
+        match (stream.get_ref().1.alpn_protocol(), self.http) {
+            (Some(agreed), _) if agreed == Protocol::Http2.name() => Ok((stream, Protocol::Http2)),
+            (_, Http::Http2) => Err(io::Error::other("the server does not speak HTTP/2")),
+            _ => Ok((stream, Protocol::Http1)),
+        }
     }
 
     /// Speaks TLS over `stream` with `host`, whose certificate must be for that name.
     pub(crate) async fn client(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let config = match &self.0 {
+        self.over(host, stream, &[]).await
+    }
+
+    async fn over(&self, host: &str, stream: TcpStream, offered: &[Protocol]) -> io::Result<TlsStream<TcpStream>> {
+        let mut config = match &self.own {
             Some(own) => Arc::clone(own),
             None => WITHOUT_CERTIFICATE.get_or_init(without_certificate).clone().map_err(io::Error::other)?,
         };
+        if !offered.is_empty() {
+            Arc::make_mut(&mut config).alpn_protocols = offered.iter().map(|protocol| protocol.name().to_vec()).collect();
+        }
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         TlsConnector::from(config).connect(name, stream).await
     }
