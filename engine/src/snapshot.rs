@@ -9,7 +9,7 @@ use load::{Glance, Timeline};
 use reports::coarse::Coarse;
 use reports::latencies::is_failure;
 use reports::measurements::{Invariant, RunKind};
-use reports::{ArmTag, Label, Outcome, Phase, Totals};
+use reports::{ArmTag, Label, Phase, Totals};
 
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
@@ -161,8 +161,7 @@ struct Sum {
 
 impl Sum {
     fn of(totals: &Totals, wanted: impl Fn(&Label) -> bool) -> Self {
-        let is_error = |label: &Label| matches!(label.outcome, Outcome::Failed | Outcome::TimedOut);
-        Self { latency: totals.latency(&wanted), errors: totals.count(|label| wanted(label) && is_error(label)) }
+        Self { latency: totals.latency(&wanted), errors: totals.count(|label| wanted(label) && label.outcome.is_error()) }
     }
 
     fn since(&self, earlier: &Self) -> Recent {
@@ -262,7 +261,7 @@ impl Sampler {
 
 #[cfg(test)]
 mod tests {
-    use reports::{Latencies, Rolls, Tag};
+    use reports::{Latencies, Outcome, Rolls, Tag};
 
     use super::*;
 

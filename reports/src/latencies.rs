@@ -35,6 +35,26 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl Outcome {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Answered, Self::Failed, Self::TimedOut, Self::Cancelled];
+
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it is a failure or a timeout.
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut)
+    }
+}
+
 /// What a histogram is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tag {
@@ -64,7 +84,7 @@ impl Tag {
 
     /// Whether it failed or timed out.
     pub fn is_error(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed | Outcome::TimedOut)
+        self.outcome.is_error()
     }
 }
 

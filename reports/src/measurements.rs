@@ -75,6 +75,14 @@ pub enum RunKind {
 }
 
 impl RunKind {
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Experiment => "experiment",
+            Self::Load => "load",
+        }
+    }
+
     /// The name of a phase; load alone has one that is recorded.
     pub const fn phase(self, phase: Phase) -> &'static str {
         match (phase, self) {

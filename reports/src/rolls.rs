@@ -61,6 +61,20 @@ pub enum ArmTag {
     Untouched,
 }
 
+impl ArmTag {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Treatment, Self::Control, Self::Untouched];
+
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Treatment => "treatment",
+            Self::Control => "control",
+            Self::Untouched => "untouched",
+        }
+    }
+}
+
 /// The rolls of one request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rolls {

@@ -1,7 +1,6 @@
 //! A snapshot as JSON, for the page.
 
 use engine::snapshot::{Broken, Latency, Recent, Snapshot};
-use reports::measurements::RunKind;
 use serde_json::{Value, json};
 
 /// The JSON. Latencies are in milliseconds, or `"failed"`, or `null` without a request.
@@ -11,7 +10,7 @@ pub fn json(snapshot: &Snapshot) -> Value {
     } = snapshot;
     json!({
         "name": name,
-        "kind": match kind { RunKind::Experiment => "experiment", RunKind::Load => "load" },
+        "kind": kind.name(),
         "phase": moment.name(*kind),
         "at_s": at.as_secs_f64(),
         "length_s": length.as_secs_f64(),

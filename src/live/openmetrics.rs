@@ -4,9 +4,9 @@
 use std::fmt::{Display, Write as _};
 
 use engine::snapshot::{Moment, Snapshot};
+use reports::Label;
 use reports::coarse::Coarse;
 use reports::measurements::RunKind;
-use reports::{ArmTag, Label, Outcome};
 
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -66,12 +66,8 @@ fn escaped(value: &str) -> String {
 }
 
 fn run(text: &mut Text, snapshot: &Snapshot) {
-    let kind = match snapshot.kind {
-        RunKind::Experiment => "experiment",
-        RunKind::Load => "load",
-    };
     text.family("brownout_run", "info", "The run.");
-    text.sample("brownout_run_info", &[("name", snapshot.name.as_str()), ("kind", kind)], 1);
+    text.sample("brownout_run_info", &[("name", snapshot.name.as_str()), ("kind", snapshot.kind.name())], 1);
     text.family("brownout_phase", "stateset", "What the run is doing.");
     for moment in Moment::ALL {
         text.sample("brownout_phase", &[("brownout_phase", moment.name(snapshot.kind))], u8::from(moment == snapshot.moment));
@@ -112,18 +108,12 @@ fn requests(text: &mut Text, snapshot: &Snapshot) {
 }
 
 fn labels(kind: RunKind, label: &Label) -> [(&'static str, &str); 4] {
-    let arm = match label.arm {
-        ArmTag::Treatment => "treatment",
-        ArmTag::Control => "control",
-        ArmTag::Untouched => "untouched",
-    };
-    let outcome = match label.outcome {
-        Outcome::Answered => "answered",
-        Outcome::Failed => "failed",
-        Outcome::TimedOut => "timed-out",
-        Outcome::Cancelled => "cancelled",
-    };
-    [("endpoint", label.endpoint.as_str()), ("arm", arm), ("phase", kind.phase(label.phase)), ("outcome", outcome)]
+    [
+        ("endpoint", label.endpoint.as_str()),
+        ("arm", label.arm.name()),
+        ("phase", kind.phase(label.phase)),
+        ("outcome", label.outcome.name()),
+    ]
 }
 
 /// Each bound in seconds, with how many latencies are not above it.

@@ -94,7 +94,7 @@ pub struct Injection {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Pairs {
-    /// How many the single faults leave to be tried.
+    /// How many pairs there are to try after the single faults.
     pub possible: usize,
     /// Those that were carried out, or that should have been, in the order of their promise.
     pub done: Vec<Pair>,

@@ -10,7 +10,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 
 use crate::counts::lowest_equivalent;
 use crate::latencies::{IntervalHistogram, LONGEST_US, Latencies, Outcome, Phase, Tag};
-use crate::rolls::{ArmTag, FaultSet, Rolls};
+use crate::rolls::{FaultSet, Rolls};
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +78,7 @@ impl<W: Write> IntervalLogWriter<W> {
 
 const PHASES: [(Phase, &str); 4] =
     [(Phase::WarmUp, "warm-up"), (Phase::Baseline, "baseline"), (Phase::Fault, "fault"), (Phase::Recovery, "recovery")];
-const ARMS: [(ArmTag, &str); 3] = [(ArmTag::Treatment, "treatment"), (ArmTag::Control, "control"), (ArmTag::Untouched, "untouched")];
 const STARTS: [(bool, &str); 2] = [(false, "warm"), (true, "cold")];
-const OUTCOMES: [(Outcome, &str); 4] =
-    [(Outcome::Answered, "answered"), (Outcome::Failed, "failed"), (Outcome::TimedOut, "timed-out"), (Outcome::Cancelled, "cancelled")];
 
 fn name<T: PartialEq>(names: &'static [(T, &'static str)], wanted: &T) -> &'static str {
     names.iter().find(|(value, _)| value == wanted).map_or("", |(_, name)| name)
@@ -108,7 +105,7 @@ fn read_endpoint(text: &str) -> String {
 /// comma, a space or a line break. The fourth part has the faults that were about the request,
 /// those that struck it, and those that struck its first call, as hexadecimal bits.
 fn tag_text(tag: &Tag, half: bool) -> String {
-    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), name(&ARMS, &tag.arm()), name(&OUTCOMES, &tag.outcome));
+    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), tag.arm().name(), tag.outcome.name());
     let [about, struck, first] = [tag.rolls.about, tag.rolls.struck, tag.rolls.first].map(FaultSet::bits);
     let (start, half) = (name(&STARTS, &tag.cold), if half { "b" } else { "a" });
     format!("{};{phase};{arm};{about:x}.{struck:x}.{first:x};{start};{outcome};{half}", endpoint_text(&tag.endpoint))
@@ -121,13 +118,14 @@ fn read_tag(text: &str) -> Option<(Tag, bool)> {
         "b" => true,
         _ => return None,
     };
-    let outcome = value(&OUTCOMES, parts.next()?)?;
+    let named = parts.next()?;
+    let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.name() == named)?;
     let cold = value(&STARTS, parts.next()?)?;
     let rolls = read_rolls(parts.next()?)?;
-    let arm = value(&ARMS, parts.next()?)?;
+    let arm = parts.next()?;
     let phase = value(&PHASES, parts.next()?)?;
     let tag = Tag { endpoint: read_endpoint(parts.next()?), phase, rolls, cold, outcome };
-    (tag.arm() == arm).then_some((tag, half))
+    (tag.arm().name() == arm).then_some((tag, half))
 }
 
 fn read_rolls(text: &str) -> Option<Rolls> {
