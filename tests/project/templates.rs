@@ -120,13 +120,13 @@ fn an_interpreter_that_this_machine_lacks_is_a_notice() {
     let folder = folder(&[("template.yaml", TEMPLATE)]);
     let lacks = |options: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
-        // It runs, and has no module.
+        // It is no Python.
         command.env("BROWNOUT_PYTHON", "false").args(["check", path(folder.path()), "--parameter", "Stage=dev"]).args(options);
         run(&mut command)
     };
     let (code, out, err) = lacks(&[]);
     assert!(code == 0 && out.contains("- Hello: function `hello-dev` needs `python3.13`: "), "{out}{err}");
-    assert!(out.contains("pip install awslambdaric"), "{out}");
+    assert!(out.contains("install Python 3"), "{out}");
     let (code, _, err) = lacks(&["--strict"]);
     assert!(code == 2 && err.contains("`hello-dev` needs `python3.13`"), "{err}");
 }

@@ -147,14 +147,15 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         follow: OnceLock::new(),
         alive: Arc::new(()),
     });
-    let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::default());
+    let clients = runtimes::Clients::write(&machine.folder)?;
+    let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::with(clients));
     for function in settings.functions {
         let log = log::Log::open(&settings.run_folder.log(&function.name))?;
         let (launch, missing) = match function.code.launch(&function.name, function.opt.as_deref(), &asked) {
             Ok(launch) => (launch, None),
-            Err(missing) => (Launch { notice: Some(format!("{missing}; its invocations fail")), ..Launch::default() }, Some(missing)),
+            Err(missing) => (Launch { notices: vec![format!("{missing}; its invocations fail")], ..Launch::default() }, Some(missing)),
         };
-        notices.extend(launch.notice.clone());
+        notices.extend(launch.notices.clone());
         let extensions = extensions::programs(function.opt.as_deref());
         let deployed = Deployed { function, launch, missing, extensions, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));

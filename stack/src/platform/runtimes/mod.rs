@@ -2,6 +2,7 @@
 //! interpreter for its version, once, and starts nothing else.
 
 mod asked;
+mod clients;
 mod node;
 mod python;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use template::blueprint::{self, Function, Managed, Runtime};
 
 pub(crate) use asked::Asked;
+pub(crate) use clients::Clients;
 
 /// A function's code, and the runtime that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum Code {
         /// What a deployment unpacks at `/var/task`.
         folder: PathBuf,
     },
-    /// A managed runtime: the machine's interpreter with the published runtime interface client.
+    /// A managed runtime: the machine's interpreter with a runtime client.
     Managed {
         /// The runtime.
         runtime: Managed,
@@ -50,8 +52,8 @@ pub(crate) struct Launch {
     /// Lists of folders in which the runtime looks for code, for the runtime only. The function's
     /// own list, if it has one, comes first.
     pub paths: Vec<(&'static str, OsString)>,
-    /// The machine runs another version than the template asks for.
-    pub notice: Option<String>,
+    /// What is not as on AWS, such as another version than the template asks for.
+    pub notices: Vec<String>,
 }
 
 /// Why a runtime cannot be started on this machine.
@@ -70,14 +72,14 @@ pub struct MissingRuntime {
 type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 impl Code {
-    /// Finds the command; asks each interpreter once whether it has the client. `opt` is where the
+    /// Finds the command; asks each interpreter once whether it has the published client. `opt` is where the
     /// function's layers are.
     ///
     /// # Errors
     /// Says what is missing and how to install it.
     pub(crate) fn launch(&self, function: &str, opt: Option<&Path>, asked: &Asked) -> Result<Launch, MissingRuntime> {
         let of_this_process: Variable<'_> = &|name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let plain = |program: PathBuf| Launch { program, arguments: Vec::new(), paths: Vec::new(), notice: None };
+        let plain = |program: PathBuf| Launch { program, arguments: Vec::new(), paths: Vec::new(), notices: Vec::new() };
         let (runtime, found) = match self {
             Self::Provided(binary) => return Ok(plain(binary.clone())),
             Self::Bootstrap { folder, .. } => {
@@ -182,27 +184,51 @@ mod tests {
         assert!(python.contains("python3.12") && python.contains("BROWNOUT_PYTHON"), "{python}");
         let node = node::launch("nodejs22.x", "echo.handler", folder, None, &nowhere, &asked).unwrap_err();
         assert!(node.contains("node") && node.contains("BROWNOUT_NODE"), "{node}");
-        // Interpreters without the client: `true` runs anything and `false` nothing.
-        let without = |name: &str| match name {
+        // `false` is no Python, and `true` no Node.
+        let wrong = |name: &str| match name {
             "PATH" => std::env::var_os("PATH"),
             "BROWNOUT_PYTHON" => Some("false".into()),
             "BROWNOUT_NODE" => Some("true".into()),
             _ => None,
         };
-        let python = python::launch("python3.12", "echo.handler", None, &without, &asked).unwrap_err();
-        assert!(python.contains("pip install awslambdaric"), "{python}");
-        let node = node::launch("nodejs22.x", "echo.handler", folder, None, &without, &asked).unwrap_err();
-        assert!(node.contains("npm install aws-lambda-ric"), "{node}");
+        let python = python::launch("python3.12", "echo.handler", None, &wrong, &asked).unwrap_err();
+        assert!(python.contains("no `false` that runs"), "{python}");
+        let node = node::launch("nodejs22.x", "echo.handler", folder, None, &wrong, &asked).unwrap_err();
+        assert!(node.contains("true` does not run"), "{node}");
+    }
+
+    #[test]
+    fn an_interpreter_without_the_published_client_gets_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = programs(folder.path());
+        program("python3.12", "echo 3.12; echo; exit 1");
+        program("node", "echo v22.1.0");
+        let here = |name: &str| (name == "PATH").then(|| folder.path().as_os_str().to_owned());
+        let asked = Asked::with(Clients::write(folder.path()).unwrap());
+        let python = python::launch("python3.12", "a.b", None, &here, &asked).unwrap();
+        let node = node::launch("nodejs22.x", "a.b", folder.path(), None, &here, &asked).unwrap();
+        for (launch, file, install) in
+            [(python, "bootstrap.py", "pip install awslambdaric"), (node, "index.cjs", "npm install aws-lambda-ric")]
+        {
+            assert_eq!(launch.arguments, [folder.path().join("clients").join(file).into_os_string()]);
+            assert!(folder.path().join("clients").join(file).is_file());
+            assert!(launch.notices.len() == 1 && launch.notices[0].contains(install), "{:?}", launch.notices);
+        }
+    }
+
+    /// Writes programs into a folder.
+    fn programs(folder: &Path) -> impl Fn(&str, &str) {
+        move |name, text| {
+            let path = folder.join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
     }
 
     #[test]
     fn the_nearest_version_is_used_and_told() {
         let folder = tempfile::tempdir().unwrap();
-        let program = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        };
+        let program = programs(folder.path());
         // A shim of a version manager: it is there and does not run.
         program("python3.11", "exit 127");
         program("python3.12", "echo 3.12; echo /the/python3.12; echo client");
@@ -210,13 +236,13 @@ mod tests {
         let here = |name: &str| (name == "PATH").then(|| folder.path().as_os_str().to_owned());
         let launch = |wanted: &str| python::launch(wanted, "a.b", Some(Path::new("/opt")), &here, &Asked::default()).unwrap();
         let exact = launch("python3.12");
-        assert_eq!((exact.program.to_str().unwrap(), exact.notice), ("/the/python3.12", None));
+        assert_eq!((exact.program.to_str().unwrap(), exact.notices), ("/the/python3.12", Vec::new()));
         let path = "/opt/python/lib/python3.12/site-packages:/opt/python";
         assert_eq!(exact.paths, [("PYTHONPATH", OsString::from(path))]);
         for wanted in ["python3.11", "python3.9"] {
             let nearest = launch(wanted);
             assert_eq!(nearest.program.to_str().unwrap(), "/the/python3", "{wanted}");
-            assert!(nearest.notice.unwrap().contains("3.13"), "{wanted}");
+            assert!(nearest.notices[0].contains("3.13"), "{wanted}");
         }
     }
 }

@@ -1,7 +1,9 @@
-//! `python3.x`: the machine's Python with the client `awslambdaric`. It installs nothing.
+//! `python3.x`: the machine's Python with the client `awslambdaric`, or with our own where it has
+//! none. It installs nothing.
 
 use std::path::{Path, PathBuf};
 
+use super::clients::Client;
 use super::{Asked, Launch, Variable, find, joined};
 
 /// Prints the version and the interpreter itself, which a shim of a version manager may start, and
@@ -16,34 +18,28 @@ pub(super) fn launch(runtime: &str, handler: &str, opt: Option<&Path>, variable:
     let named = variable("BROWNOUT_PYTHON").map(PathBuf::from);
     let wanted = named.map_or_else(|| vec![PathBuf::from(runtime), PathBuf::from("python3")], |named| vec![named]);
     let path = variable("PYTHONPATH");
-    let mut without = None;
     for program in wanted.iter().filter_map(|wanted| find(wanted, variable)) {
         let lines = asked.lines(&program, &["-c", ASK], path.as_ref().map(|path| ("PYTHONPATH", path)));
-        let [version, executable, client] = lines.as_slice() else {
-            without.get_or_insert(program);
-            continue;
-        };
-        if client != "client" {
-            without.get_or_insert(program);
-            continue;
-        }
+        let [version, executable, client @ ..] = lines.as_slice() else { continue };
         let program = if executable.is_empty() { program } else { PathBuf::from(executable) };
-        let differs = runtime.strip_prefix("python") != Some(version.as_str());
-        let notice = differs.then(|| format!("`{runtime}` runs on Python {version} (`{}`)", program.display()));
+        let mut notices = Vec::new();
+        if runtime.strip_prefix("python") != Some(version.as_str()) {
+            notices.push(format!("`{runtime}` runs on Python {version} (`{}`)", program.display()));
+        }
+        let arguments = if client == ["client"] {
+            ["-m", "awslambdaric", handler].map(Into::into).into()
+        } else {
+            notices.push(format!(
+                "`{}` has no `awslambdaric`, so brownout's own runtime client serves; `pip install awslambdaric` for AWS's",
+                program.display()
+            ));
+            vec![asked.clients.path(Client::Python).into()]
+        };
         // In this order. Source: Lambda, "Search path in Python runtimes".
         let of_layers = opt.map(|opt| [opt.join("python/lib").join(runtime).join("site-packages"), opt.join("python")]);
         let paths = joined(of_layers.into_iter().flatten(), path.as_ref()).map(|list| ("PYTHONPATH", list));
-        let arguments = ["-m", "awslambdaric", handler].map(Into::into).into();
-        return Ok(Launch { program, arguments, paths: paths.into_iter().collect(), notice });
+        return Ok(Launch { program, arguments, paths: paths.into_iter().collect(), notices });
     }
-    Err(match without {
-        Some(program) => format!(
-            "`{}` has no module `awslambdaric`; `pip install awslambdaric`, or name a folder that has it in `PYTHONPATH`",
-            program.display()
-        ),
-        None => {
-            let names: Vec<_> = wanted.iter().map(|name| format!("`{}`", name.display())).collect();
-            format!("found no {}; install Python 3 or name an interpreter in `BROWNOUT_PYTHON`", names.join(" and no "))
-        }
-    })
+    let names: Vec<_> = wanted.iter().map(|name| format!("`{}`", name.display())).collect();
+    Err(format!("found no {} that runs; install Python 3 or name an interpreter in `BROWNOUT_PYTHON`", names.join(" and no ")))
 }

@@ -1,5 +1,5 @@
-//! Real runtimes with the published clients, from a template: the caller's view must be the same
-//! with and without the extension.
+//! Real runtimes with the published clients and with ours, from a template: the caller's view must be
+//! the same with and without the extension.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -104,6 +104,17 @@ async fn the_same_with_the_extension(name: &str) {
     assert_eq!((direct.platform.health().environments, through.platform.health().environments), (2, 2));
     direct.down().await;
     through.down().await;
+}
+
+/// The published ones are found by these variables, unless this machine has them anyway.
+#[test]
+fn all_of_it_works_with_our_clients_too() {
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["platform::runtimes", "--skip", "with_our_clients_too"]).env_remove("PYTHONPATH").env_remove("NODE_PATH");
+    let output = again.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!told.contains(" 0 passed"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
