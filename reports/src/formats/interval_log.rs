@@ -177,6 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rolls::ArmTag;
 
     const ENDPOINT: &str = "clinic_two GET /a_b/{id};x,100%5F";
 

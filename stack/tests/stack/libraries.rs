@@ -1,5 +1,6 @@
-//! The libraries that people write functions with, unchanged: Powertools, Mangum and FastAPI behind
-//! every kind of API and event, as their documentation has them (`tests/libraries`).
+//! The libraries that people write functions with, unchanged: Powertools, Mangum and FastAPI, Express
+//! and serverless-http, behind every kind of API and event, as their documentation has them
+//! (`tests/libraries`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,9 @@ use crate::platform::runtimes::programs;
 use crate::platform::support::Left;
 use crate::platform::wire::{Answer, Wire};
 
-const MODULES: &str = "import awslambdaric, boto3, aws_lambda_powertools, pydantic, fastapi, mangum";
+/// An interpreter that runs this has the libraries.
+const IN_PYTHON: (&str, [&str; 2]) = ("python3", ["-c", "import boto3, aws_lambda_powertools, pydantic, fastapi, mangum"]);
+const IN_NODE: (&str, [&str; 2]) = ("node", ["-e", "require('express'); require('serverless-http')"]);
 const PICTURE: [u8; 8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x00, 0xff];
 
 struct Shop {
@@ -27,10 +30,10 @@ struct Shop {
 
 impl Shop {
     /// A stack of this template; `None` if this machine lacks the libraries.
-    async fn open(template: &str) -> Option<Self> {
-        let has_all = Command::new("python3").args(["-c", MODULES]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    async fn open(template: &str, (interpreter, imports): (&str, [&str; 2])) -> Option<Self> {
+        let has_all = Command::new(interpreter).args(imports).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
         if !has_all {
-            println!("SKIPPED: python3 cannot `{MODULES}`");
+            println!("SKIPPED: {interpreter} cannot `{}`", imports[1]);
             return None;
         }
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libraries");
@@ -115,7 +118,7 @@ fn resolves(shop: &Shop, api: &str, rest: bool) {
     assert_eq!((preflight.status, preflight.headers["access-control-max-age"].as_str()), (204, "300"), "{api}");
 }
 
-/// FastAPI behind this API answers as at AWS.
+/// FastAPI or Express behind this API answers as at AWS.
 fn serves(shop: &Shop, api: &str) {
     let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| shop.ask(api, method, path, headers, body);
     let cookie = [("X-Token", "t"), ("Cookie", "a=1; session=2")];
@@ -141,18 +144,29 @@ fn serves(shop: &Shop, api: &str) {
     assert_eq!(ask("PUT", "/picture", &[], b"").status, 405, "{api}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn apis_written_with_powertools_and_fastapi_answer_as_at_aws() {
-    let Some(shop) = Shop::open("apis.yaml").await else { return };
-    for (api, rest) in [("Rest", true), ("RestOfBytes", true), ("Http", false), ("HttpStaged", false), ("url", false)] {
-        resolves(&shop, api, rest);
-    }
+fn serves_everywhere(shop: &Shop) {
     for api in ["Rest", "RestOfBytes", "Http", "HttpStaged", "web"] {
-        serves(&shop, api);
+        serves(shop, api);
     }
     assert_eq!(shop.ask("Http", "GET", "/", &[], b"").json(), json!({ "hello": "world" }));
     let old = shop.ask("Http", "GET", "/old/items/1?colour=red&colour=blue", &[], b"");
     assert_eq!(old.json(), json!({ "item": "1", "colours": ["red", "blue"] }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apis_written_with_express_answer_as_at_aws() {
+    let Some(shop) = Shop::open("express.yaml", IN_NODE).await else { return };
+    serves_everywhere(&shop);
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apis_written_with_powertools_and_fastapi_answer_as_at_aws() {
+    let Some(shop) = Shop::open("apis.yaml", IN_PYTHON).await else { return };
+    for (api, rest) in [("Rest", true), ("RestOfBytes", true), ("Http", false), ("HttpStaged", false), ("url", false)] {
+        resolves(&shop, api, rest);
+    }
+    serves_everywhere(&shop);
     let (v1, v2, url) = ("APIGatewayProxyEventModel", "APIGatewayProxyEventV2Model", "LambdaFunctionUrlModel");
     for (api, path, model) in
         [("Rest", "/parsed/1", v1), ("Http", "/parsed/1", v2), ("Http", "/parsed-1/1", v1), ("parsed", "/", url), ("parsed", "/a/b", url)]
@@ -167,7 +181,7 @@ async fn apis_written_with_powertools_and_fastapi_answer_as_at_aws() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_are_taken_by_powertools_models_batches_and_persistence() {
-    let Some(shop) = Shop::open("events.yaml").await else { return };
+    let Some(shop) = Shop::open("events.yaml", IN_PYTHON).await else { return };
     assert_eq!(shop.invoke("sender", &json!({})), json!(null));
     let sources =
         ["aws:sqs plain", "aws:sqs plain.fifo", "aws:sns sns", "aws:s3 s3", "aws:kinesis stream/", "aws:dynamodb table/", "shop rule"];

@@ -51,10 +51,13 @@ function ask(method, to, body, headers = {}, using = agent) {
 const post = (to, text, headers, using) =>
   ask('POST', to, text, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text), ...headers }, using);
 
+// Where this file is on AWS.
+const shown = (text) => String(text).replaceAll(__filename, '/var/runtime/index.mjs');
+
 /** An error as Lambda hands it to the caller. */
 function described(error) {
   if (util.types.isNativeError(error) || (error?.name && error.message && error.stack)) {
-    return { errorType: error.name, errorMessage: error.message, trace: String(error.stack).split('\n') };
+    return { errorType: error.name, errorMessage: shown(error.message), trace: shown(error.stack).split('\n') };
   }
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
 }
@@ -75,8 +78,8 @@ let current;
 
 const ofError = (error) => ({
   errorType: error.constructor?.name ?? 'UnknownError',
-  errorMessage: error.message,
-  stackTrace: typeof error.stack === 'string' ? error.stack.split('\n') : [],
+  errorMessage: shown(error.message),
+  stackTrace: typeof error.stack === 'string' ? shown(error.stack).split('\n') : [],
 });
 
 function asJson(level, timestamp, parameters) {
@@ -111,8 +114,8 @@ function patchConsole() {
 function logError(what, error) {
   const thrown = error instanceof Error ? error : new Error(error);
   const text = () => {
-    const { name: errorType, message: errorMessage, code } = thrown;
-    return `\t${JSON.stringify({ errorType, errorMessage, code, ...thrown, stack: String(thrown.stack).split('\n') })}`;
+    const { name: errorType, message, code } = thrown;
+    return `\t${JSON.stringify({ errorType, errorMessage: shown(message), code, ...thrown, stack: shown(thrown.stack).split('\n') })}`;
   };
   if (isJson) console.error(thrown);
   else console.error(what, text());
