@@ -86,8 +86,6 @@ fn build(cargo: &Path, workspace: &Path, programs: &[&str]) -> Result<(), Box<dy
         .args(["build", "--release", "--workspace"])
         .args(programs.iter().flat_map(|program| ["--bin", program]))
         .current_dir(workspace)
-        // Build scripts that look at it would run again.
-        .env_remove("CARGO_MANIFEST_DIR")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()?;

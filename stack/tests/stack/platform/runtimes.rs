@@ -110,7 +110,10 @@ async fn the_same_with_the_extension(name: &str) {
 #[test]
 fn all_of_it_works_with_our_clients_too() {
     let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-    again.args(["platform::runtimes", "--skip", "with_our_clients_too"]).env_remove("PYTHONPATH").env_remove("NODE_PATH");
+    again
+        .args(["platform::runtimes", "--skip", "with_our_clients_too", "--test-threads", "2"])
+        .env_remove("PYTHONPATH")
+        .env_remove("NODE_PATH");
     let output = again.output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
