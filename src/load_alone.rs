@@ -56,13 +56,15 @@ fn alone(arguments: &Load, plan: &Plan) -> Result<u8, Box<dyn Error>> {
     let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
     eprintln!("{}\n", plan.question);
     power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
-    let sent = send(arguments, plan, &folder, &runtime, signals, live)?;
+    let mut views = Views::new(live);
+    let sent = send(arguments, plan, &folder, &runtime, signals, &mut views)?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     let done = match sent {
         Ok(done) => done,
         Err(asked) => return Ok(asked.exit_code()),
     };
     let report = report_of(&done, &folder)?;
+    views.judged(&report);
     show(&report, folder.path(), arguments.json)?;
     if done.asked.is_some() {
         eprintln!("stopped as asked: what was under way was given up");
@@ -79,7 +81,7 @@ fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Er
     let (runtime, signals) = Signals::begin()?;
     let live = Live::wanted(arguments.live)?;
     let (folder, worker) = workers::begin(out, arguments.force, &plan, part)?;
-    let sent = send(arguments, &plan, &folder, &runtime, signals, live)?;
+    let sent = send(arguments, &plan, &folder, &runtime, signals, &mut Views::new(live))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     sent.map_or_else(|asked| Ok(asked.exit_code()), |done| workers::end(worker, &done, &plan, &folder))
 }
@@ -91,12 +93,11 @@ fn send(
     folder: &RunFolder,
     runtime: &Runtime,
     signals: Signals,
-    live: Option<Live>,
+    views: &mut Views,
 ) -> Result<Result<Done, Asked>, Box<dyn Error>> {
-    let mut progress = Views::new(live);
     let setting =
         Setting { folder: folder.path().to_owned(), run: up::new_marker(), command: command_line(arguments), signals: Box::new(signals) };
-    match runtime.block_on(engine::run::run(plan, &mut Bare, setting, &mut progress)) {
+    match runtime.block_on(engine::run::run(plan, &mut Bare, setting, views)) {
         Ok(done) => Ok(Ok(done)),
         Err(RunError::Asked(asked)) => {
             eprintln!("stopped as asked before the first request");

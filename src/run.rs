@@ -110,7 +110,8 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     if arguments.redis.is_some() && plan.deployment().has_cache() {
         eprintln!("the cache is somebody else's: what leaves it is not seen, and no rule about it is checked\n");
     }
-    let done = go(arguments, way, &plan, &folder, &runtime, signals, live);
+    let mut views = Views::new(live);
+    let done = go(arguments, way, &plan, &folder, &runtime, signals, &mut views);
     runtime.shutdown_timeout(Duration::from_secs(1));
     let done = match done {
         Ok(done) => done,
@@ -120,6 +121,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         },
     };
     let report = report_of(&done, &folder)?;
+    views.judged(&report);
     finish(arguments, &report, &folder)?;
     if done.asked.is_some() && report.verdict != Verdict::NotRestored {
         eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
@@ -195,7 +197,7 @@ fn go(
     folder: &RunFolder,
     runtime: &tokio::runtime::Runtime,
     signals: Signals,
-    live: Option<Live>,
+    views: &mut Views,
 ) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
     let mut target: Box<dyn engine::Target> = match way {
@@ -208,10 +210,9 @@ fn go(
         Way::Bare => Box::new(Bare),
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
-    let mut progress = Views::new(live);
     let setting =
         Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals: Box::new(signals) };
-    runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress)).map_err(|error| match error {
+    runtime.block_on(engine::run::run(plan, target.as_mut(), setting, views)).map_err(|error| match error {
         RunError::Folder(cause) => FolderError::Unwritable { path: folder.path().to_owned(), cause }.into(),
         error => error.into(),
     })

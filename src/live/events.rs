@@ -3,6 +3,8 @@
 use engine::snapshot::{Broken, Latency, Recent, Snapshot};
 use serde_json::{Value, json};
 
+use super::Judged;
+
 /// The JSON. Latencies are in milliseconds, or `"failed"`, or `null` without a request.
 pub fn json(snapshot: &Snapshot) -> Value {
     let Snapshot {
@@ -25,6 +27,11 @@ pub fn json(snapshot: &Snapshot) -> Value {
         "rules": rules,
         "broken": broken.iter().map(|Broken { id, rule, times }| json!({"id": id, "rule": rule, "times": times})).collect::<Vec<_>>(),
     })
+}
+
+/// How a run has ended; `null` where it was not judged.
+pub fn end(judged: Option<&Judged>) -> Value {
+    json!({"verdict": judged.map(|judged| judged.verdict.name()), "sentence": judged.map(|judged| &judged.sentence)})
 }
 
 fn recent(recent: &Recent) -> Value {

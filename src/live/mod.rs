@@ -12,17 +12,32 @@ use std::thread::JoinHandle;
 
 use engine::Observer;
 use engine::snapshot::Snapshot;
+use reports::{Report, Verdict};
 use tokio::sync::watch;
 
 use crate::progress::Progress;
 
-/// The newest snapshot; its sender goes when the run has ended.
-type Latest = watch::Receiver<Option<Arc<Snapshot>>>;
+/// What a reader can know by now.
+#[derive(Debug, Clone, Default)]
+struct News {
+    newest: Option<Arc<Snapshot>>,
+    judged: Option<Judged>,
+}
+
+/// How a run was judged.
+#[derive(Debug, Clone)]
+struct Judged {
+    verdict: Verdict,
+    sentence: String,
+}
+
+/// The news; their sender goes when the run has ended.
+type Latest = watch::Receiver<News>;
 
 /// The server of one run. Dropping it ends it, within a second.
 pub struct Live {
     address: SocketAddr,
-    newest: Option<watch::Sender<Option<Arc<Snapshot>>>>,
+    news: Option<watch::Sender<News>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,22 +63,24 @@ impl Live {
         listener.set_nonblocking(true).map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
-        let (newest, latest) = watch::channel(None);
+        let (news, latest) = watch::channel(News::default());
         let serve = move || runtime.block_on(server::serve(listener, address, latest));
         let thread = std::thread::Builder::new().name("live".to_owned()).spawn(serve).map_err(unusable)?;
-        Ok(Self { address, newest: Some(newest), thread: Some(thread) })
+        Ok(Self { address, news: Some(news), thread: Some(thread) })
     }
 
     fn show(&self, snapshot: &Arc<Snapshot>) {
-        if let Some(newest) = &self.newest {
-            newest.send_replace(Some(Arc::clone(snapshot)));
-        }
+        self.tell(|news| news.newest = Some(Arc::clone(snapshot)));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        self.news.iter().for_each(|news| news.send_modify(change));
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.newest.take();
+        self.news.take();
         // The server has ended, or failed, which the run has not.
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -80,6 +97,13 @@ impl Views {
     pub fn new(live: Option<Live>) -> Self {
         Self { terminal: Progress::new(), live }
     }
+
+    /// Shows how it was judged; nothing more comes.
+    pub fn judged(&mut self, report: &Report) {
+        if let Some(live) = self.live.take() {
+            live.tell(|news| news.judged = Some(Judged { verdict: report.verdict, sentence: report.sentence.clone() }));
+        }
+    }
 }
 
 impl Observer for Views {
@@ -94,7 +118,6 @@ impl Observer for Views {
 
     fn end(&mut self) {
         self.terminal.end();
-        self.live = None;
     }
 }
 
@@ -124,10 +147,12 @@ mod tests {
         let mut first = [0];
         reader.read_exact(&mut first).unwrap();
         live.show(&Arc::new(snapshot()));
+        live.tell(|news| news.judged = Some(Judged { verdict: Verdict::Held, sentence: "All held.".into() }));
         drop(live);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
-        let (last, end) = (text.find("\"sent\":3870,"), text.find("event: end"));
+        let end = "event: end\ndata: {\"sentence\":\"All held.\",\"verdict\":\"held\"}\n\n";
+        let (last, end) = (text.find("\"sent\":3870,"), text.find(end));
         assert!(last.is_some() && last < end, "{text}");
         assert!(TcpStream::connect(address).is_err(), "nothing listens any more");
     }

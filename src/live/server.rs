@@ -108,14 +108,14 @@ fn answer(request: &Request<Incoming>, at: SocketAddr, latest: &Latest) -> Respo
             respond(StatusCode::OK, "text/event-stream", Piece::Streamed(body))
         }
         "/metrics" => {
-            let newest = latest.borrow().clone();
+            let newest = latest.borrow().newest.clone();
             respond(StatusCode::OK, openmetrics::CONTENT_TYPE, Piece::whole(openmetrics::write(newest.as_deref())))
         }
         _ => text(StatusCode::NOT_FOUND, "here are /, /events and /metrics\n"),
     }
 }
 
-/// Hands a reader each snapshot, the newest if it is slow, and at last that the run has ended.
+/// Hands a reader each snapshot, the newest if it is slow, and at last how the run has ended.
 async fn feed(mut latest: Latest, frames: mpsc::Sender<Bytes>) {
     // So that the browser knows at once that it is connected.
     let mut next = Some(": connected\n\n".to_owned());
@@ -125,11 +125,12 @@ async fn feed(mut latest: Latest, frames: mpsc::Sender<Bytes>) {
             return;
         }
         while next.is_none() && latest.changed().await.is_ok() {
-            let newest = latest.borrow_and_update().clone();
+            let newest = latest.borrow_and_update().newest.clone();
             next = newest.map(|snapshot| format!("data: {}\n\n", events::json(&snapshot)));
         }
     }
-    let _ = frames.send("event: end\ndata: {}\n\n".into()).await;
+    let end = events::end(latest.borrow().judged.as_ref());
+    let _ = frames.send(format!("event: end\ndata: {end}\n\n").into()).await;
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Piece> {
@@ -194,6 +195,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::sync::watch;
 
+    use super::super::News;
     use super::super::patient::PATIENCE;
     use super::*;
     use crate::sample::snapshot;
@@ -215,13 +217,17 @@ mod tests {
         text
     }
 
+    fn news(newest: engine::snapshot::Snapshot) -> News {
+        News { newest: Some(Arc::new(newest)), judged: None }
+    }
+
     fn get(path: &str, host: &str) -> String {
         format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
     }
 
     #[tokio::test]
     async fn each_path_has_its_answer_and_other_sites_get_none() {
-        let (_newest, latest) = watch::channel(Some(Arc::new(snapshot())));
+        let (_news, latest) = watch::channel(news(snapshot()));
         let own = "127.0.0.1:9000";
         for (request, status, part) in [
             (get("/", own), 200, "text/html; charset=utf-8"),
@@ -240,31 +246,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_gets_the_newest_snapshot_and_at_last_the_end() {
-        let (newest, latest) = watch::channel(None);
+        let (sender, latest) = watch::channel(News::default());
         let (mut client, served) = ask(&get("/events", "127.0.0.1:9000"), &latest, 1 << 20).await;
         for sent in [1, 2] {
-            newest.send_replace(Some(Arc::new(engine::snapshot::Snapshot { sent, ..snapshot() })));
+            sender.send_replace(news(engine::snapshot::Snapshot { sent, ..snapshot() }));
             let mut text = Vec::new();
             while !text.ends_with(format!("\"sent\":{sent},").as_bytes()) {
                 text.push(client.read_u8().await.unwrap());
             }
         }
-        drop(newest);
+        drop(sender);
         let mut rest = String::new();
         client.read_to_string(&mut rest).await.unwrap();
-        assert!(rest.contains("event: end\ndata: {}\n\n"), "{rest}");
+        assert!(rest.contains("event: end\ndata: {\"sentence\":null,\"verdict\":null}\n\n"), "nothing was judged: {rest}");
         served.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_dropped_and_holds_up_nothing() {
-        let (newest, latest) = watch::channel(Some(Arc::new(snapshot())));
+        let (sender, latest) = watch::channel(news(snapshot()));
         let (_client, served) = ask(&get("/events", "127.0.0.1:9000"), &latest, 256).await;
         let began = tokio::time::Instant::now();
         // The run goes on as if nothing were there.
         let mut seconds = 0;
         while !served.is_finished() && seconds < 600 {
-            newest.send_replace(Some(Arc::new(snapshot())));
+            sender.send_replace(news(snapshot()));
             sleep(Duration::from_secs(1)).await;
             seconds += 1;
         }

@@ -119,8 +119,9 @@ fn the_last_metrics_of_both_commands_are_the_books_of_the_result_also_beside_a_r
         assert!(result["books"]["answered"].as_u64().unwrap() > 0, "{result}");
         let mut text = String::new();
         events.read_to_string(&mut text).unwrap();
-        let last = text.lines().filter_map(|line| line.strip_prefix("data: {\"")).next_back().unwrap_or_default().to_owned();
-        assert!(text.contains("event: end"), "{text}");
+        let (facts, end) = text.split_once("event: end\n").unwrap();
+        let last = facts.lines().filter_map(|line| line.strip_prefix("data: {\"")).next_back().unwrap_or_default().to_owned();
+        assert!(end.contains(&format!("\"verdict\":{}", result["verdict"])), "{end}");
         assert!(last.contains("\"phase\":\"ended\""), "{last}");
     }
 }
