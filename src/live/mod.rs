@@ -74,7 +74,9 @@ impl Live {
     }
 
     fn tell(&self, change: impl FnOnce(&mut News)) {
-        self.news.iter().for_each(|news| news.send_modify(change));
+        if let Some(news) = &self.news {
+            news.send_modify(change);
+        }
     }
 }
 
