@@ -153,7 +153,7 @@ mod tests {
         drop(live);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
-        let end = "event: end\ndata: {\"sentence\":\"All held.\",\"verdict\":\"held\"}\n\n";
+        let end = "event: end\ndata: {\"verdict\":\"held\",\"sentence\":\"All held.\"}\n\n";
         let (last, end) = (text.find("\"sent\":3870,"), text.find(end));
         assert!(last.is_some() && last < end, "{text}");
         assert!(TcpStream::connect(address).is_err(), "nothing listens any more");

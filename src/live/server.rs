@@ -258,7 +258,7 @@ mod tests {
         drop(sender);
         let mut rest = String::new();
         client.read_to_string(&mut rest).await.unwrap();
-        assert!(rest.contains("event: end\ndata: {\"sentence\":null,\"verdict\":null}\n\n"), "nothing was judged: {rest}");
+        assert!(rest.contains("event: end\ndata: {\"verdict\":null,\"sentence\":null}\n\n"), "nothing was judged: {rest}");
         served.await.unwrap();
     }
 
