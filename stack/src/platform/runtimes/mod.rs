@@ -184,16 +184,17 @@ mod tests {
         assert!(python.contains("python3.12") && python.contains("BROWNOUT_PYTHON"), "{python}");
         let node = node::launch("nodejs22.x", "echo.handler", folder, None, &nowhere, &asked).unwrap_err();
         assert!(node.contains("node") && node.contains("BROWNOUT_NODE"), "{node}");
-        // A program that runs neither.
+        // `false` is no Python, and `true` no Node, which has a version too.
         let wrong = |name: &str| match name {
             "PATH" => std::env::var_os("PATH"),
-            "BROWNOUT_PYTHON" | "BROWNOUT_NODE" => Some("false".into()),
+            "BROWNOUT_PYTHON" => Some("false".into()),
+            "BROWNOUT_NODE" => Some("true".into()),
             _ => None,
         };
         let python = python::launch("python3.12", "echo.handler", None, &wrong, &asked).unwrap_err();
         assert!(python.contains("no `false` that runs"), "{python}");
         let node = node::launch("nodejs22.x", "echo.handler", folder, None, &wrong, &asked).unwrap_err();
-        assert!(node.contains("false` does not run"), "{node}");
+        assert!(node.contains("true` is no Node that runs"), "{node}");
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(super) fn launch(
     // An installation without cmake lacks its native part.
     let client = candidates.find(|client| client.join("bin/index.mjs").is_file() && client.join("dist/rapid-client.node").is_file());
     let lines = asked.lines(&program, &["--version"], None);
-    let Some(version) = lines.first().map(|line| line.trim_start_matches('v')) else {
-        return Err(format!("`{}` does not run; install Node or name an interpreter in `BROWNOUT_NODE`", program.display()));
+    let Some(version) = lines.first().and_then(|line| line.strip_prefix('v')) else {
+        return Err(format!("`{}` is no Node that runs; install Node or name an interpreter in `BROWNOUT_NODE`", program.display()));
     };
     let number = runtime.trim_start_matches("nodejs").trim_end_matches(".x");
     let differs = version.split('.').next() != Some(number);
