@@ -62,9 +62,6 @@ pub enum ArmTag {
 }
 
 impl ArmTag {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Treatment, Self::Control, Self::Untouched];
-
     /// Its name in files.
     pub const fn name(self) -> &'static str {
         match self {
