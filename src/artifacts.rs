@@ -55,15 +55,18 @@ fn programs(systems: &[System]) -> Vec<&'static str> {
     systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION, Artifacts::NAMESPACE]).collect()
 }
 
+/// The folder that the user names.
 fn named() -> Option<PathBuf> {
     std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
+/// The folder of this command.
+fn own() -> std::io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default())
+}
+
 fn folder() -> std::io::Result<PathBuf> {
-    match named() {
-        Some(folder) => Ok(folder),
-        None => Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default()),
-    }
+    named().map_or_else(own, Ok)
 }
 
 /// Cargo and the workspace, if cargo started this process, its binary is in that workspace's release
@@ -72,7 +75,7 @@ fn workspace() -> Option<(PathBuf, PathBuf)> {
     if named().is_some() {
         return None;
     }
-    let folder = folder().ok()?;
+    let folder = own().ok()?;
     let cargo = PathBuf::from(std::env::var_os("CARGO")?);
     let workspace = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?).canonicalize().ok()?;
     let ours = workspace.join("extension/layer/wrapper").is_file() && folder.file_name()? == "release" && folder.starts_with(&workspace);
