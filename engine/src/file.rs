@@ -101,7 +101,8 @@ impl File {
         for journey in self.journey.iter().map(Spanned::get_ref) {
             for request in journey.request.iter().map(Spanned::get_ref) {
                 let of = format!("{} {}", journey.name.get_ref(), request.name.get_ref());
-                all.extend(request.retry.is_some().then(|| format!("{of} settled")));
+                all.extend(request.retry.is_some().then(|| journey::settled(&of)));
+                all.extend(request.first_byte.then(|| journey::first_byte(&of)));
                 all.push(of);
             }
         }

@@ -117,6 +117,9 @@ impl Recorder {
                 self.count(exchange.phase, exchange.outcome);
                 let Exchange { due, sent, done, phase, outcome, .. } = **exchange;
                 self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &joined.traced);
+                if let Some((endpoint, began)) = exchange.began {
+                    self.record(endpoint, &Measured { due, sent, done: began, phase, outcome }, &joined.traced);
+                }
             }
             Event::Converged { acknowledged, reported, .. } => {
                 let phase = self.timeline.phase_at(*acknowledged);
@@ -440,6 +443,7 @@ mod tests {
                 said: Said::default(),
                 missed: None,
                 told: None,
+                began: None,
                 struck: Vec::new(),
             };
             recorder.see(&Joined { event: Event::Exchange(Box::new(exchange)), traced: Traced::default() }, &join);

@@ -185,6 +185,8 @@ pub struct Exchange {
     pub missed: Option<String>,
     /// What the rules of the experiment's file are told; `None` if none is about this answer.
     pub told: Option<Box<Told>>,
+    /// When its body began, if that is recorded too: the endpoint's name, and when.
+    pub began: Option<(&'static str, Duration)>,
     /// The faults that struck on its way, filled in from the ledgers before an oracle sees it.
     pub struck: Vec<(String, Place)>,
 }

@@ -180,3 +180,38 @@ fn an_experiment_is_refused_with_the_command_that_runs_it_and_nothing_is_written
     assert!(outcome.stderr.contains("2 complaints; nothing was started"), "{}", outcome.stderr);
     assert!(!Path::new(&outcome.folder.path().join("latency.hlog")).exists());
 }
+
+#[test]
+fn the_first_byte_of_a_stream_is_an_endpoint_of_its_own() {
+    let between = Duration::from_millis(400);
+    let server = Server::start(Answers::Always(Answer::InParts(between)));
+    let outcome = load_file(&format!(
+        "[phases]\nwarm-up = \"1s\"\nmeasured = \"4s\"\n[[journey]]\nname = \"chat\"\nurl = \"{}\"\nrate = \"20/s\"\n\
+         [[journey.request]]\nname = \"ask\"\nget = \"/\"\nfirst-byte = true\n\
+         [[expect]]\nof = \"chat ask first byte\"\np50 = \"<= 10s\"\n",
+        server.url().trim_end_matches('/')
+    ));
+    outcome.says(0, "held", "Every aim held.");
+    let result = outcome.result();
+    let p50 = |of: &str| {
+        let endpoints = result["endpoints"].as_array().unwrap();
+        let endpoint = endpoints.iter().find(|row| row["endpoint"] == of).unwrap_or_else(|| panic!("{of}: {result}"));
+        assert_eq!(endpoint["requests"], 80, "{of}");
+        Duration::from_micros(endpoint["quantiles"][0]["us"].as_u64().unwrap())
+    };
+    let (whole, first) = (p50("chat ask"), p50("chat ask first byte"));
+    assert!(whole >= between && first < whole, "{first:?} of {whole:?}");
+    assert_eq!(result["books"]["answered"], 80, "each is one request");
+}
+
+#[test]
+fn a_compressed_answer_is_read_like_any_other() {
+    let server = Server::start(Answers::Always(Answer::Compressed));
+    let outcome = load_file(&format!(
+        "[phases]\nwarm-up = \"1s\"\nmeasured = \"3s\"\n[[journey]]\nname = \"buy\"\nurl = \"{}\"\nrate = \"20/s\"\n\
+         [[journey.request]]\nname = \"look\"\nget = \"/\"\nheaders = {{ Accept-Encoding = \"gzip\" }}\n\
+         expect = {{ json = {{ \"/state\" = \"PLACED\" }} }}\n",
+        server.url().trim_end_matches('/')
+    ));
+    outcome.says(0, "held", "");
+}

@@ -12,7 +12,7 @@ use scenarios::journeys::{Around, Body, Expected, Journey, Json, Keep, Retry, St
 use serde_json::Value;
 use toml::Spanned;
 
-use super::super::file::journey::{JourneyEntry, RequestEntry};
+use super::super::file::journey::{JourneyEntry, RequestEntry, first_byte, settled};
 use super::super::file::{self, File};
 use super::super::own_stack::OwnStack;
 use super::around::Shared;
@@ -81,6 +81,7 @@ impl Check<'_> {
             retry: None,
             pause: Duration::ZERO,
             told: ToldOf::default(),
+            first_byte: None,
         };
         let name = parts.map_or("requests", |(word, _)| kept(word));
         let Arriving { rate, times } = arriving?;
@@ -185,6 +186,7 @@ impl Check<'_> {
             pause: entry.pause.map_or(Duration::ZERO, faults::time::Time::duration),
             of: kept(&of),
             told: ToldOf::default(),
+            first_byte: entry.first_byte.then(|| kept(&first_byte(&of))),
         })
     }
 
@@ -244,7 +246,7 @@ impl Check<'_> {
         if every.is_zero() || within < every || within > LONGEST_RETRY {
             self.complain(spanned.span(), "`every` is more than 0s and at most `for`, and `for` is at most 5m");
         }
-        Retry { every: every.max(Duration::from_millis(1)), within, settled: kept(&format!("{of} settled")) }
+        Retry { every: every.max(Duration::from_millis(1)), within, settled: kept(&settled(of)) }
     }
 
     fn word(&mut self, name: &Spanned<String>) {
@@ -367,6 +369,7 @@ keep = { order = "/id" }
 name = "look"
 get = "/orders/{{order}}"
 retry = { for = "5s" }
+first-byte = true
 [[expect]]
 of = "buy look settled"
 p90 = "<= 2s"
@@ -386,7 +389,7 @@ p90 = "<= 2s"
         let [journey] = plan.load.journeys.as_slice() else { panic!("{:?}", plan.load.journeys) };
         assert_eq!((journey.name, journey.rate, journey.rows.len()), ("buy", 20.0, 2));
         assert_eq!(journey.rows[1]["city"], "Bergen, Norway");
-        assert_eq!(journey.endpoints().collect::<Vec<_>>(), ["buy place", "buy look", "buy look settled"]);
+        assert_eq!(journey.endpoints().collect::<Vec<_>>(), ["buy place", "buy look", "buy look settled", "buy look first byte"]);
         let [place, look] = journey.steps.as_slice() else { panic!("{journey:?}") };
         assert_eq!((place.method, place.expected.statuses.as_slice()), ("POST", &[201][..]));
         assert!(place.headers.iter().any(|(name, _)| *name == "content-type"), "{place:?}");

@@ -161,6 +161,7 @@ fn steps(logged: &[Logged], name: &str, base: &str, headers: &[(&'static str, Te
                 retry: None,
                 pause: Duration::ZERO,
                 told: ToldOf::default(),
+                first_byte: None,
             });
             steps.len() - 1
         });

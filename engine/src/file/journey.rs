@@ -137,6 +137,19 @@ pub struct RequestEntry {
     /// How long the user waits before it; no time unless it is given.
     #[serde(default)]
     pub pause: Option<Time>,
+    /// Whether the time until the body of its answer begins is recorded too, as an endpoint of its own, such as `chat ask first byte`.
+    #[serde(default)]
+    pub first_byte: bool,
+}
+
+/// The endpoint of the whole time of a request that is repeated.
+pub fn settled(of: &str) -> String {
+    format!("{of} settled")
+}
+
+/// The endpoint of the time until the body of an answer begins.
+pub fn first_byte(of: &str) -> String {
+    format!("{of} first byte")
 }
 
 impl RequestEntry {

@@ -78,6 +78,7 @@ fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
         said: scenarios::exchange::Said::default(),
         missed: None,
         told: None,
+        began: None,
         struck: Vec::new(),
     }))
 }

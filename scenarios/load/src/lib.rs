@@ -16,6 +16,7 @@ pub mod open_model;
 mod pacer;
 mod part;
 pub mod plain;
+mod reply;
 mod schedule;
 pub mod sender;
 mod sending;

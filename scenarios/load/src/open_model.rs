@@ -16,6 +16,7 @@ use crate::books::{Books, Ending, UnderWay};
 use crate::error::TrafficError;
 use crate::means::Means;
 use crate::pacer::Pacer;
+use crate::reply::Reply;
 use crate::schedule::Schedule;
 use crate::sender::{Connections, NoAnswer};
 use crate::timeline::Timeline;
@@ -84,6 +85,8 @@ pub struct Answer {
     pub due: Duration,
     /// When it was sent.
     pub sent: Duration,
+    /// When the first part of its body was there.
+    pub began: Option<Duration>,
     /// When the whole answer was there, or was given up.
     pub done: Duration,
     /// The phase in which it was due.
@@ -92,7 +95,7 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The status, where there was an answer.
     pub status: Option<u16>,
-    /// The whole body, or nothing.
+    /// The whole body, decompressed where it can be, or nothing.
     pub body: Bytes,
 }
 
@@ -271,7 +274,7 @@ impl Hands<'_> {
         let (sent, phase) = self.begin(ask.due).await?;
         let method = ask.request.method().clone();
         let ended = tokio::select! {
-            ended = self.connections.send(ask.request) => Some(ended),
+            ended = self.connections.ask(ask.request) => Some(ended),
             () = stopped(self.steps) => None,
         };
         let done = self.now();
@@ -279,6 +282,7 @@ impl Hands<'_> {
         if let Some(Err(error)) = &ended {
             self.stage.not_connected(error);
         }
+        let began = ended.as_ref().and_then(|ended| ended.as_ref().ok()?.began).map(|began| self.stage.offset(began));
         let (ending, body) = judge(ended, ask.is_right);
         if is_recorded(phase) {
             self.stage.books.endings.count(ending);
@@ -286,7 +290,7 @@ impl Hands<'_> {
         let (outcome, status) = ending.outcome();
         let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
         self.end(row, done.saturating_sub(ask.due), outcome, status).await;
-        Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
+        Some(Answer { due: ask.due, sent, began, done, phase, outcome, status, body })
     }
 
     /// The same for what goes another way than HTTP: `work` is not begun before it is due, and says how it ended, with a status where there is one.
@@ -359,9 +363,15 @@ async fn stopped(steps: &mut watch::Receiver<Step>) {
     let _ = steps.wait_for(|step| matches!(step, Step::Stopping | Step::Over)).await;
 }
 
-fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>, is_right: IsRight<'_>) -> (Ending, Bytes) {
+fn judge(ended: Option<Result<Reply, NoAnswer>>, is_right: IsRight<'_>) -> (Ending, Bytes) {
     let ending = match ended {
-        Some(Ok((status, body))) => return (Ending::Answered(status, is_right(status, &body)), body),
+        Some(Ok(reply)) => {
+            let status = reply.status;
+            return match reply.body() {
+                Ok(body) => (Ending::Answered(status, is_right(status, &body)), body),
+                Err(damaged) => (Ending::Answered(status, false), damaged),
+            };
+        }
         Some(Err(NoAnswer::Patience(_))) => Ending::TimedOut,
         Some(Err(NoAnswer::Connect(_))) => Ending::NoConnection,
         Some(Err(NoAnswer::Connection(_) | NoAnswer::Closed)) => Ending::CutOff,

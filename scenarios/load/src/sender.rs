@@ -4,12 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::connection::{Connection, Kept};
+use crate::reply::Reply;
 use crate::tls::{Protocol, Tls};
 
 /// Why there was no answer.
@@ -99,11 +100,18 @@ impl Connections {
         Self { tls, ..self }
     }
 
-    /// Sends `request` and reads the whole answer. Where that is dropped before its end, its connection is given up.
+    /// Sends `request` and reads the whole answer: its status, and its body, decompressed where it can be. Where that is dropped before its
+    /// end, its connection is given up.
     ///
     /// # Errors
     /// Where there is no whole answer; the connection is then given up.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
+        let reply = self.ask(request).await?;
+        Ok((reply.status, reply.body().unwrap_or_else(|as_it_came| as_it_came)))
+    }
+
+    /// The same, with the answer as it came.
+    pub(crate) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Reply, NoAnswer> {
         tokio::time::timeout(self.patience, self.exchange(request)).await.unwrap_or(Err(NoAnswer::Patience(self.patience)))
     }
 
@@ -118,7 +126,7 @@ impl Connections {
         Ok(())
     }
 
-    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
+    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Reply, NoAnswer> {
         loop {
             let (mut connection, is_new) = match self.kept().await {
                 Some(kept) => (kept, false),
@@ -126,10 +134,9 @@ impl Connections {
             };
             match connection.try_send(request).await {
                 Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    let body = answer.into_body().collect().await.map_err(NoAnswer::Connection)?.to_bytes();
+                    let reply = Reply::read(answer).await.map_err(NoAnswer::Connection)?;
                     self.all_kept().put(connection);
-                    return Ok((status, body));
+                    return Ok(reply);
                 }
                 // The request comes back only where not one byte of it was sent: a kept connection may be closed just then by the other side.
                 Err(mut refused) => match refused.take_message() {

@@ -37,6 +37,7 @@ pub(crate) fn load() -> Load {
             retry: None,
             pause: Duration::ZERO,
             told: ToldOf::default(),
+            first_byte: None,
         }],
         around: Around::default(),
     };
@@ -103,6 +104,7 @@ pub(crate) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Excha
         said: Said::default(),
         missed: None,
         told: None,
+        began: None,
         struck: Vec::new(),
     }
 }

@@ -98,8 +98,7 @@ impl Journey {
 
     /// Requests a second to the endpoint `of`, if each arrival gets that far.
     pub fn a_second(&self, of: &str) -> Option<f64> {
-        let is_settled = |step: &&Step| step.retry.is_some_and(|retry| retry.settled == of);
-        let is_it = |step: &&Step| step.of == of || is_settled(step);
+        let is_it = |step: &&Step| step.endpoints().any(|known| known == of);
         let count = self.steps.iter().filter(is_it).count();
         let an_arrival = match &self.times {
             Times::Steady | Times::Stages(_) => count as f64,
@@ -111,9 +110,9 @@ impl Journey {
         (count > 0).then_some(self.rate * an_arrival)
     }
 
-    /// The endpoints that its requests are recorded under, and those of what takes several.
+    /// The endpoints that its requests are recorded under.
     pub fn endpoints(&self) -> impl Iterator<Item = &'static str> {
-        self.steps.iter().flat_map(|step| [Some(step.of), step.retry.map(|retry| retry.settled)]).flatten()
+        self.steps.iter().flat_map(Step::endpoints)
     }
 }
 
@@ -170,9 +169,16 @@ pub struct Step {
     pub pause: Duration,
     /// What rules are told of its answer.
     pub told: ToldOf,
+    /// The endpoint that the time until its body begins is recorded under, if it is.
+    pub first_byte: Option<&'static str>,
 }
 
 impl Step {
+    /// Its endpoint, and those of what is recorded beside it.
+    pub fn endpoints(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [Some(self.of), self.retry.map(|retry| retry.settled), self.first_byte].into_iter().flatten()
+    }
+
     /// The names of the values that its request needs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let of_body: Box<dyn Iterator<Item = &str>> = match &self.body {

@@ -194,7 +194,7 @@ impl Steps {
             let missed = |status, body: &[u8]| step.expected.missed(body, values).filter(|_| is_last && !is_over(status));
             let body = if step.told.names.is_empty() { String::new() } else { line.body.clone() };
             let told = |answer: &Answer| told(step, answer, values, &body).filter(|_| is_last || is_right(step, answer, values));
-            let expecting = Expecting { missed: &missed, told: &told };
+            let expecting = Expecting { missed: &missed, told: &told, first_byte: step.first_byte };
             let answer = self.voice.say_expecting(hands, *arrival, *number, due, line, expecting).await?;
             *number += 1;
             if answer.status.is_some_and(is_over) {

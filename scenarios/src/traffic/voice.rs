@@ -50,6 +50,8 @@ pub(crate) struct Expecting<'a> {
     pub(crate) missed: &'a (dyn Fn(u16, &[u8]) -> Option<String> + Send + Sync),
     /// What rules are told of it.
     pub(crate) told: &'a (dyn Fn(&Answer) -> Option<Told> + Send + Sync),
+    /// The endpoint under which the begin of its body is recorded.
+    pub(crate) first_byte: Option<&'static str>,
 }
 
 impl Voice {
@@ -62,7 +64,7 @@ impl Voice {
         due: std::time::Duration,
         line: Line<'_>,
     ) -> Option<Answer> {
-        self.say_expecting(hands, arrival, step, due, line, Expecting { missed: &|_, _| None, told: &|_| None }).await
+        self.say_expecting(hands, arrival, step, due, line, Expecting { missed: &|_, _| None, told: &|_| None, first_byte: None }).await
     }
 
     /// The same for a request of which more is expected than a status.
@@ -73,7 +75,7 @@ impl Voice {
         step: u64,
         due: std::time::Duration,
         mut line: Line<'_>,
-        Expecting { missed, told }: Expecting<'_>,
+        Expecting { missed, told, first_byte }: Expecting<'_>,
     ) -> Option<Answer> {
         let (root, request) = self.request(arrival.number, step, due, &mut line)?;
         let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
@@ -94,6 +96,7 @@ impl Voice {
             said: said(&answer.body),
             missed: answer.status.and_then(|status| missed(status, &answer.body)),
             told: told(&answer).map(Box::new),
+            began: first_byte.map(|endpoint| (endpoint, answer.began.unwrap_or(answer.done))),
             struck: Vec::new(),
         };
         // Nobody listens once the harness has gone on.

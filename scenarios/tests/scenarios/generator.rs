@@ -33,6 +33,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
             retry: None,
             pause: Duration::ZERO,
             told: ToldOf::default(),
+            first_byte: None,
         }],
         around: Around::default(),
     };

@@ -15,9 +15,16 @@ pub enum Answer {
     Now(u16),
     /// This status, after this time.
     After(Duration, u16),
+    /// Status 200, and the body in two parts with this time between them.
+    InParts(Duration),
+    /// Status 200, and [`PLACED`] compressed by gzip.
+    Compressed,
     /// No answer, ever.
     Never,
 }
+
+/// `{"state":"PLACED"}`, compressed by gzip.
+const PLACED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\x2e\x49\x2c\x49\x55\xb2\x52\x0a\xf0\x71\x74\x76\x75\x51\xaa\x05\x00\xcc\x0e\x78\x5a\x12\x00\x00\x00";
 
 /// The answers of a server: always the same, or another one after some time since its first
 /// request.
@@ -83,15 +90,23 @@ async fn serve(mut wire: TcpStream, answers: Answers, first: Arc<OnceLock<Instan
             continue;
         }
         head.clear();
-        let status = match answers.at(first.get_or_init(Instant::now).elapsed()) {
-            Answer::Now(status) => status,
+        let (status, head, parts, between) = match answers.at(first.get_or_init(Instant::now).elapsed()) {
+            Answer::Now(status) => (status, "", [&b""[..], b"{}"], Duration::ZERO),
             Answer::After(time, status) => {
                 tokio::time::sleep(time).await;
-                status
+                (status, "", [&b""[..], b"{}"], Duration::ZERO)
             }
+            Answer::InParts(between) => (200, "", [&b"{"[..], b"}"], between),
+            Answer::Compressed => (200, "Content-Encoding: gzip\r\n", [&b""[..], PLACED], Duration::ZERO),
             Answer::Never => return std::future::pending().await,
         };
-        if wire.write_all(format!("HTTP/1.1 {status} Told\r\nContent-Length: 2\r\n\r\n{{}}").as_bytes()).await.is_err() {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let head = format!("HTTP/1.1 {status} Told\r\n{head}Content-Length: {length}\r\n\r\n");
+        if wire.write_all(&[head.as_bytes(), parts[0]].concat()).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(between).await;
+        if wire.write_all(parts[1]).await.is_err() {
             return;
         }
     }

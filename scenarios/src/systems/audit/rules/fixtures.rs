@@ -78,6 +78,7 @@ impl Story {
             said: Said::default(),
             missed: None,
             told: None,
+            began: None,
             struck: Vec::new(),
         }
     }

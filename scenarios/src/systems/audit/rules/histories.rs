@@ -35,6 +35,7 @@ fn asked(at: u64, status: Option<u16>, repeats: bool, attempt: u32) -> Event {
         said: Said::default(),
         missed: None,
         told: None,
+        began: None,
         struck: Vec::new(),
     }))
 }

@@ -122,6 +122,7 @@ impl Records {
             said: Said::default(),
             missed: None,
             told: None,
+            began: None,
             struck: Vec::new(),
         };
         // The receiver is gone once the harness has moved on.

@@ -74,6 +74,7 @@ fn sign_in(user: &str, by: SignInBy, sent: u64, done: u64, status: Option<u16>) 
         said: Said::default(),
         missed: None,
         told: None,
+        began: None,
         struck: Vec::new(),
     }))
 }
