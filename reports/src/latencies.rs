@@ -21,6 +21,11 @@ pub enum Phase {
     Recovery,
 }
 
+impl Phase {
+    /// Every one, in order.
+    pub const ALL: [Self; 4] = [Self::WarmUp, Self::Baseline, Self::Fault, Self::Recovery];
+}
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

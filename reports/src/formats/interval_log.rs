@@ -10,6 +10,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 
 use crate::counts::lowest_equivalent;
 use crate::latencies::{IntervalHistogram, LONGEST_US, Latencies, Outcome, Phase, Tag};
+use crate::measurements::RunKind;
 use crate::rolls::{FaultSet, Rolls};
 
 /// Why a log cannot be read.
@@ -76,18 +77,6 @@ impl<W: Write> IntervalLogWriter<W> {
     }
 }
 
-const PHASES: [(Phase, &str); 4] =
-    [(Phase::WarmUp, "warm-up"), (Phase::Baseline, "baseline"), (Phase::Fault, "fault"), (Phase::Recovery, "recovery")];
-const STARTS: [(bool, &str); 2] = [(false, "warm"), (true, "cold")];
-
-fn name<T: PartialEq>(names: &'static [(T, &'static str)], wanted: &T) -> &'static str {
-    names.iter().find(|(value, _)| value == wanted).map_or("", |(_, name)| name)
-}
-
-fn value<T: Copy>(names: &[(T, &str)], wanted: &str) -> Option<T> {
-    names.iter().find(|(_, name)| *name == wanted).map(|(value, _)| *value)
-}
-
 /// Characters that a tag must not contain, or that would not be read back.
 const ESCAPED: [(char, &str); 5] = [('%', "%25"), ('_', "%5F"), (',', "%2C"), (';', "%3B"), ('\n', "%0A")];
 
@@ -105,10 +94,15 @@ fn read_endpoint(text: &str) -> String {
 /// comma, a space or a line break. The fourth part has the faults that were about the request,
 /// those that struck it, and those that struck its first call, as hexadecimal bits.
 fn tag_text(tag: &Tag, half: bool) -> String {
-    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), tag.arm().name(), tag.outcome.name());
+    let (phase, arm, outcome) = (phase_text(tag.phase), tag.arm().name(), tag.outcome.name());
     let [about, struck, first] = [tag.rolls.about, tag.rolls.struck, tag.rolls.first].map(FaultSet::bits);
-    let (start, half) = (name(&STARTS, &tag.cold), if half { "b" } else { "a" });
+    let (start, half) = (if tag.cold { "cold" } else { "warm" }, if half { "b" } else { "a" });
     format!("{};{phase};{arm};{about:x}.{struck:x}.{first:x};{start};{outcome};{half}", endpoint_text(&tag.endpoint))
+}
+
+/// That of load alone is called as in an experiment.
+const fn phase_text(phase: Phase) -> &'static str {
+    RunKind::Experiment.phase(phase)
 }
 
 fn read_tag(text: &str) -> Option<(Tag, bool)> {
@@ -120,10 +114,15 @@ fn read_tag(text: &str) -> Option<(Tag, bool)> {
     };
     let named = parts.next()?;
     let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.name() == named)?;
-    let cold = value(&STARTS, parts.next()?)?;
+    let cold = match parts.next()? {
+        "warm" => false,
+        "cold" => true,
+        _ => return None,
+    };
     let rolls = read_rolls(parts.next()?)?;
     let arm = parts.next()?;
-    let phase = value(&PHASES, parts.next()?)?;
+    let named = parts.next()?;
+    let phase = Phase::ALL.into_iter().find(|phase| phase_text(*phase) == named)?;
     let tag = Tag { endpoint: read_endpoint(parts.next()?), phase, rolls, cold, outcome };
     (tag.arm().name() == arm).then_some((tag, half))
 }

@@ -41,6 +41,8 @@ pub fn merge(workers: Vec<Whole>, unusable: Vec<(u64, String)>) -> Result<Measur
     };
     let mut notes = vec![sent_by(&workers)];
     notes.extend(named(|counted| &counted.notes));
+    let interrupted = workers.iter().filter(|whole| whole.counted.end == End::Interrupted);
+    notes.extend(interrupted.map(|whole| format!("worker {} was interrupted before its end", whole.worker.index)));
     Ok(Measurements {
         experiment: first.worker.experiment.clone(),
         phases: phases(&counted),
