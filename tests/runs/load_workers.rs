@@ -19,14 +19,14 @@ const LIMIT: Duration = Duration::from_secs(120);
 type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// A server that answers 200 and counts the paths. It ends when it is dropped.
-struct Counting {
-    url: String,
+pub(crate) struct Counting {
+    pub(crate) url: String,
     asked: Asked,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Counting {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let (url, asked) = (format!("http://{}", listener.local_addr().unwrap()), Asked::default());
@@ -39,7 +39,7 @@ impl Counting {
         Self { url, asked, runtime: Some(runtime) }
     }
 
-    fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.asked.lock().unwrap().values().sum()
     }
 }
@@ -69,7 +69,7 @@ async fn serve(mut wire: TcpStream, asked: Asked) {
 }
 
 /// A load of 50 arrivals a second, each with a row of its own: 1 s of warm-up and `measured` seconds.
-fn file(folder: &Path, url: &str, measured: u64) -> PathBuf {
+pub(crate) fn file(folder: &Path, url: &str, measured: u64) -> PathBuf {
     let rows: String = (0..50 * (measured + 1)).map(|row| format!("{row}\n")).collect();
     std::fs::write(folder.join("orders.csv"), format!("id\n{rows}")).unwrap();
     let text = format!(
@@ -87,20 +87,20 @@ fn soon() -> String {
     (now.as_secs() + 10).to_string()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn report(folder: &Path) -> Output {
+pub(crate) fn report(folder: &Path) -> Output {
     Command::new(BROWNOUT).arg("report").arg(folder).output().unwrap()
 }
 
-fn result(folder: &Path) -> Value {
+pub(crate) fn result(folder: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(folder.join("result.json")).unwrap()).unwrap()
 }
 
 #[track_caller]
-fn each_once(server: &Counting, arrivals: u64) {
+pub(crate) fn each_once(server: &Counting, arrivals: u64) {
     let expected: BTreeMap<String, u64> = (0..arrivals).map(|row| (format!("/orders/{row}"), 1)).collect();
     assert_eq!(*server.asked.lock().unwrap(), expected);
 }
@@ -207,7 +207,7 @@ fn is_alive(pid: Pid) -> bool {
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
 }
 
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + LIMIT;
     while !is_so() {
         assert!(Instant::now() < until, "{what} did not come");
