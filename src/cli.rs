@@ -8,9 +8,9 @@ mod load;
 mod options;
 mod up;
 mod values;
+mod watch;
 mod workers;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -26,7 +26,8 @@ pub use layer::{Layer, LayerBuild, LayerPublish};
 pub use load::{Load, ToUrl};
 pub use options::TemplateOptions;
 pub use up::Up;
-use values::{LIVE, live, seed, utf8};
+use values::{seed, utf8};
+pub use watch::Watch;
 pub use workers::Workers;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -56,9 +57,9 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
-    Run(Run),
+    Run(Box<Run>),
     /// Send load alone, to the addresses in a file or to one URL, judge what came back and write a report; no stack, no faults
-    Load(Load),
+    Load(Box<Load>),
     /// Hurt every place of a journey in every way, then in pairs, and hand over a matrix and an experiment for each finding
     Explore(Explore),
     /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
@@ -222,9 +223,9 @@ pub struct Run {
     /// Real Redis server as the cache of the audit system, such as redis://127.0.0.1:6379; it is neither observed nor faulted
     #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
     pub redis: Option<String>,
-    /// Show the run in a browser, and to Prometheus, at an address of this machine [default: a free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = LIVE, value_parser = live)]
-    pub live: Option<SocketAddr>,
+    /// Who follows it
+    #[command(flatten)]
+    pub watch: Watch,
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,

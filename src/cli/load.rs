@@ -1,6 +1,5 @@
 //! What `brownout load` can be asked for.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -10,7 +9,7 @@ use engine::file::Method;
 use faults::time::Time;
 use scenarios::units::Rate;
 
-use super::values::{LIVE, live};
+use super::watch::Watch;
 use super::workers::Workers;
 
 /// `brownout load`
@@ -28,9 +27,9 @@ pub struct Load {
     /// What arrivals and made-up values depend on; replaces the seed of the file
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Show the run in a browser, and to Prometheus, at an address of this machine [default: a free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = LIVE, value_parser = live, conflicts_with = "workers")]
-    pub live: Option<SocketAddr>,
+    /// Who follows it
+    #[command(flatten)]
+    pub watch: Watch,
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[command(next_help_heading = "On several machines")]
 pub struct Workers {
     /// Start N workers on this machine, wait for them, and judge what they measured together
-    #[arg(long, value_name = "local:N", value_parser = local, conflicts_with_all = ["worker", "index", "of"])]
+    #[arg(long, value_name = "local:N", value_parser = local, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
     pub workers: Option<u64>,
     /// Be one of several workers, which one and of how many is known from the variables of the engine that started it:
     /// Kubernetes, AWS Batch, Slurm, GNU parallel

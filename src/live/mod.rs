@@ -1,9 +1,13 @@
-//! `--live`: a run in a browser, and for Prometheus, while it goes on. It must never delay the run: it
-//! has a thread of its own, and the run only puts its newest snapshot where that thread finds it.
+//! `--live` and `--otlp`: a run in a browser, and for Prometheus and OpenTelemetry, while it goes on. It must
+//! never delay the run: it has a thread of its own, and the run only puts its newest snapshot where that
+//! thread finds it.
 
+mod collector;
 mod events;
 mod openmetrics;
+mod otlp;
 mod patient;
+mod series;
 mod server;
 
 use std::net::{SocketAddr, TcpListener};
@@ -15,7 +19,10 @@ use engine::snapshot::Snapshot;
 use reports::{Report, Verdict};
 use tokio::sync::watch;
 
+use crate::cli::Watch;
 use crate::progress::Progress;
+use crate::up::new_marker;
+use collector::Collector;
 
 /// What a reader can know by now.
 #[derive(Debug, Clone, Default)]
@@ -34,39 +41,44 @@ struct Judged {
 /// The news; their sender goes when the run has ended.
 type Latest = watch::Receiver<News>;
 
-/// The server of one run. Dropping it ends it, within a second.
+/// What follows one run. Dropping it ends it: a server within a second, a collector within some seconds.
 pub struct Live {
-    address: SocketAddr,
     news: Option<watch::Sender<News>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<String>>>,
 }
 
 impl Live {
-    /// Listens from now on, if an address is given, and says where. Port 0 is any that is free.
+    /// Follows a run from now on, if that is wanted, and says where it can be seen.
     ///
     /// # Errors
-    /// As [`Self::start`].
-    pub fn wanted(address: Option<SocketAddr>) -> Result<Option<Self>, String> {
-        let live = address.map(Self::start).transpose()?;
-        live.iter().for_each(|live| eprintln!("live: http://{}/", live.address));
-        Ok(live)
+    /// If it cannot listen there, or the collector cannot be understood; the message names the address.
+    pub fn wanted(watch: &Watch) -> Result<Option<Self>, String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let collector = watch.otlp.as_deref().map(|url| Collector::at(url, new_marker(), &variable)).transpose()?;
+        let door = watch.live.map(Door::open).transpose()?;
+        door.iter().for_each(|door| eprintln!("live: http://{}/", door.address));
+        if door.is_none() && collector.is_none() { Ok(None) } else { Self::start(door, collector).map(Some) }
     }
 
-    /// Listens from now on.
-    ///
-    /// # Errors
-    /// If it cannot listen there; the message names the address.
-    fn start(address: SocketAddr) -> Result<Self, String> {
-        let unusable =
-            |cause: std::io::Error| format!("`--live` cannot listen on {address}: {cause}; choose another port, or 0 for any that is free");
-        let listener = TcpListener::bind(address).map_err(unusable)?;
-        listener.set_nonblocking(true).map_err(unusable)?;
-        let address = listener.local_addr().map_err(unusable)?;
+    fn start(door: Option<Door>, collector: Option<Collector>) -> Result<Self, String> {
+        let unusable = |cause: std::io::Error| format!("the run cannot be shown: {cause}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unusable)?;
         let (news, latest) = watch::channel(News::default());
-        let serve = move || runtime.block_on(server::serve(listener, address, latest));
-        let thread = std::thread::Builder::new().name("live".to_owned()).spawn(serve).map_err(unusable)?;
-        Ok(Self { address, news: Some(news), thread: Some(thread) })
+        let of_collector = latest.clone();
+        let show = async {
+            if let Some(door) = door {
+                server::serve(door.listener, door.address, latest).await;
+            }
+        };
+        let send = async {
+            match collector {
+                Some(collector) => collector.follow(of_collector).await,
+                None => None,
+            }
+        };
+        let follow = move || runtime.block_on(async { tokio::join!(show, send).1 });
+        let thread = std::thread::Builder::new().name("live".to_owned()).spawn(follow).map_err(unusable)?;
+        Ok(Self { news: Some(news), thread: Some(thread) })
     }
 
     fn show(&self, snapshot: &Arc<Snapshot>) {
@@ -83,8 +95,28 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.news.take();
-        // The server has ended, or failed, which the run has not.
-        let _ = self.thread.take().map(JoinHandle::join);
+        // Where the thread has failed, the run has not.
+        if let Some(Ok(Some(complaint))) = self.thread.take().map(JoinHandle::join) {
+            eprintln!("note: {complaint}");
+        }
+    }
+}
+
+/// Where a run can be seen.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Door {
+    /// Port 0 is any that is free.
+    fn open(address: SocketAddr) -> Result<Self, String> {
+        let unusable =
+            |cause: std::io::Error| format!("`--live` cannot listen on {address}: {cause}; choose another port, or 0 for any that is free");
+        let listener = TcpListener::bind(address).map_err(unusable)?;
+        listener.set_nonblocking(true).map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        Ok(Self { listener, address })
     }
 }
 
@@ -135,14 +167,15 @@ mod tests {
     fn an_occupied_address_is_refused_by_its_name() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let wrong = Live::start(address).err().unwrap();
+        let wrong = Door::open(address).err().unwrap();
         assert!(wrong.contains(&format!("cannot listen on {address}")) && wrong.contains("choose another port"), "{wrong}");
     }
 
     #[test]
     fn the_server_ends_with_its_run_and_a_reader_gets_all_until_then() {
-        let live = Live::start("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = live.address;
+        let door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = door.address;
+        let live = Live::start(Some(door), None).unwrap();
         let mut reader = TcpStream::connect(address).unwrap();
         write!(reader, "GET /events HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
         // The answer has begun, so that the end comes after it.

@@ -3,29 +3,17 @@
 
 use std::fmt::{Display, Write as _};
 
-use engine::snapshot::{Moment, Snapshot};
-use reports::Label;
-use reports::coarse::Coarse;
-use reports::measurements::RunKind;
+use engine::snapshot::Snapshot;
+
+use super::series::{self, Family, Histogram, Labels, Samples};
 
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The upper bounds of the buckets, in microseconds. A latency is in its bucket within 1.6 %.
-const BOUNDS_US: [u32; 14] =
-    [1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000];
-
-/// Names and values of labels.
-type Labels<'a> = [(&'a str, &'a str)];
-
 /// The text; before the first snapshot it has no metric.
 pub fn write(snapshot: Option<&Snapshot>) -> String {
     let mut text = Text(String::new());
-    if let Some(snapshot) = snapshot {
-        run(&mut text, snapshot);
-        rates(&mut text, snapshot);
-        requests(&mut text, snapshot);
-    }
+    snapshot.map(series::of).into_iter().flatten().for_each(|family| text.family(&family));
     text.0 + "# EOF\n"
 }
 
@@ -33,31 +21,55 @@ pub fn write(snapshot: Option<&Snapshot>) -> String {
 struct Text(String);
 
 impl Text {
-    /// Begins a family; one in seconds says so.
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# TYPE {name} {kind}");
+    fn family(&mut self, Family { name, help, samples }: &Family) {
+        let kind = match samples {
+            Samples::Info(_) => "info",
+            Samples::States(_) => "stateset",
+            Samples::Gauge(_) => "gauge",
+            Samples::Counter(_) => "counter",
+            Samples::Histogram(_) => "histogram",
+        };
+        self.line(format_args!("# TYPE {name} {kind}"));
         if name.ends_with("_seconds") {
-            let _ = writeln!(self.0, "# UNIT {name} seconds");
+            self.line(format_args!("# UNIT {name} seconds"));
         }
-        let _ = writeln!(self.0, "# HELP {name} {help}");
+        self.line(format_args!("# HELP {name} {help}"));
+        self.samples(name, samples);
+    }
+
+    fn samples(&mut self, name: &str, samples: &Samples) {
+        match samples {
+            Samples::Info(labels) => self.sample(&format!("{name}_info"), labels, 1),
+            Samples::States(states) => {
+                // The label has the name of the family.
+                let sample = |(state, is): &(&str, bool)| self.line(format_args!("{name}{{{name}=\"{state}\"}} {}", u8::from(*is)));
+                states.iter().for_each(sample);
+            }
+            Samples::Gauge(value) => self.sample(name, &Labels::new(), value),
+            Samples::Counter(counts) => counts.iter().for_each(|(labels, count)| self.sample(&format!("{name}_total"), labels, count)),
+            Samples::Histogram(all) => all.iter().for_each(|(labels, histogram)| self.histogram(name, labels, histogram)),
+        }
+    }
+
+    fn histogram(&mut self, name: &str, labels: &Labels, histogram: &Histogram) {
+        let finite = histogram.up_to.iter().map(|(bound, count)| (format!("{bound:?}"), *count));
+        for (bound, count) in finite.chain([("+Inf".to_owned(), histogram.count)]) {
+            let mut labels = labels.clone();
+            labels.push(("le", bound));
+            self.sample(&format!("{name}_bucket"), &labels, count);
+        }
+        self.sample(&format!("{name}_count"), labels, histogram.count);
+        self.sample(&format!("{name}_sum"), labels, histogram.sum);
     }
 
     fn sample(&mut self, name: &str, labels: &Labels, value: impl Display) {
         let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.0, "{name}{labels} {value}");
+        self.line(format_args!("{name}{labels} {value}"));
     }
 
-    /// A family of one sample without labels.
-    fn gauge(&mut self, name: &str, help: &str, value: f64) {
-        self.family(name, "gauge", help);
-        self.sample(name, &[], value);
-    }
-
-    /// The same that only rises.
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "counter", help);
-        self.sample(&format!("{name}_total"), &[], value);
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        let _ = writeln!(self.0, "{line}");
     }
 }
 
@@ -65,66 +77,10 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-fn run(text: &mut Text, snapshot: &Snapshot) {
-    text.family("brownout_run", "info", "The run.");
-    text.sample("brownout_run_info", &[("name", snapshot.name.as_str()), ("kind", snapshot.kind.name())], 1);
-    text.family("brownout_phase", "stateset", "What the run is doing.");
-    for moment in Moment::ALL {
-        text.sample("brownout_phase", &[("brownout_phase", moment.name(snapshot.kind))], u8::from(moment == snapshot.moment));
-    }
-    text.gauge("brownout_left_seconds", "Time until the last arrival is due.", snapshot.left().as_secs_f64());
-}
-
-fn rates(text: &mut Text, snapshot: &Snapshot) {
-    text.gauge("brownout_due_per_second", "Arrivals a second that are due; one may send several requests.", snapshot.due_per_s);
-    text.gauge("brownout_sent_per_second", "Requests a second that were sent in the last two seconds.", snapshot.sent_per_s);
-    text.counter("brownout_sent", "Requests sent, in any phase.", snapshot.sent);
-    text.counter("brownout_errors", "Requests that failed or timed out, in any phase.", snapshot.failed);
-    if snapshot.kind == RunKind::Experiment {
-        text.counter("brownout_struck", "Strikes of faults, by the ledgers.", snapshot.struck);
-        text.family("brownout_violations", "counter", "How often each broken rule was broken.");
-        for broken in &snapshot.broken {
-            text.sample("brownout_violations_total", &[("rule", broken.id.as_str())], broken.times);
-        }
-    }
-}
-
-/// The requests of the recorded phases.
-fn requests(text: &mut Text, snapshot: &Snapshot) {
-    text.family("brownout_requests", "counter", "Requests of the recorded phases that came to their end.");
-    for (label, counts) in snapshot.totals.iter() {
-        text.sample("brownout_requests_total", &labels(snapshot.kind, label), counts.total());
-    }
-    let name = "brownout_latency_seconds";
-    text.family(name, "histogram", "Latency from the time a request was due.");
-    for (label, counts) in snapshot.totals.iter() {
-        let labels = labels(snapshot.kind, label);
-        for (bound, count) in buckets(counts) {
-            text.sample(&format!("{name}_bucket"), &[&labels[..], &[("le", bound.as_str())][..]].concat(), count);
-        }
-        text.sample(&format!("{name}_count"), &labels, counts.total());
-        text.sample(&format!("{name}_sum"), &labels, counts.sum_us() as f64 / 1e6);
-    }
-}
-
-fn labels(kind: RunKind, label: &Label) -> [(&'static str, &str); 4] {
-    [
-        ("endpoint", label.endpoint.as_str()),
-        ("arm", label.arm.name()),
-        ("phase", kind.phase(label.phase)),
-        ("outcome", label.outcome.name()),
-    ]
-}
-
-/// Each bound in seconds, with how many latencies are not above it.
-fn buckets(counts: &Coarse) -> impl Iterator<Item = (String, u64)> {
-    let finite = BOUNDS_US.iter().map(move |bound| (format!("{:?}", f64::from(*bound) / 1e6), counts.up_to(*bound)));
-    finite.chain([("+Inf".to_owned(), counts.total())])
-}
-
 #[cfg(test)]
 mod tests {
     use engine::snapshot::Broken;
+    use reports::measurements::RunKind;
 
     use super::*;
     use crate::openmetrics::read;
