@@ -12,9 +12,21 @@ const FUNCTIONS: &str = "-functions";
 
 /// The workspace's crates, and the workspace crates that each may depend on, except the functions
 /// of the systems.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("aws", &["exports", "faults", "protocol", "reports", "run-folder"]),
     ("brownout-in-process", &[]),
+    (
+        "bundle",
+        &[
+            "audit-functions",
+            "clinic-functions",
+            "functions",
+            "inactive-users-functions",
+            "mail-functions",
+            "thermostat-functions",
+            "users-api-functions",
+        ],
+    ),
     ("control-plane", &[]),
     ("dates", &[]),
     ("engine", &["exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack", "template"]),
@@ -65,7 +77,7 @@ const HOMES: [(&str, &[&str]); 36] = [
     ("smtp-proto", &["stack"]),
     ("s3s", &["stack"]),
     ("quick-xml", &["stack"]),
-    ("flate2", &["stack"]),
+    ("flate2", &["load", "stack"]),
     ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
     ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),

@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Debug;
 
+/// The name of a function's program, and what it does until its environment ends.
+pub type Program = (&'static str, fn() -> Result<(), Error>);
+
 /// Serves a function until its environment ends. `read` reads its settings from a lookup of
 /// variables, `make` builds it from them with clients of that patience, and `answer` answers one
 /// event.

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use template::blueprint::{self, Managed, Runtime};
 
 use super::runtimes::Code;
+use crate::artifacts::Artifacts;
 pub use archive::ArchiveError;
 
 /// Lambda's limit for a function's code and layers together, unpacked, in bytes; an archive may not
@@ -119,7 +120,7 @@ impl Place {
         let mut notices = Vec::new();
         let opt = self.opt(function, &mut notices)?;
         let code = match &function.code {
-            blueprint::Code::Binary(name) => Code::Provided(self.binaries.join(name)),
+            blueprint::Code::Binary(name) => Code::Provided(self.binary(name)?),
             blueprint::Code::Path(path) => self.of_folder(function, self.folder(path)?, opt.as_deref())?,
             blueprint::Code::Inline(text) => self.inline(function, text)?,
             blueprint::Code::Missing => Code::missing(&function.runtime),
@@ -132,6 +133,22 @@ impl Place {
             notices.push(format!("code and layers of function `{}` have more than the {LARGEST} bytes that Lambda allows", function.name));
         }
         Ok(Prepared { code, opt, notices })
+    }
+
+    /// The program of a shipped function: its own, or a link to the one of all, which is the function whose name it has.
+    fn binary(&self, name: &str) -> Result<PathBuf, CodeError> {
+        let (own, shared) = (self.binaries.join(name), self.binaries.join(Artifacts::FUNCTIONS));
+        if own.is_file() || !shared.is_file() {
+            return Ok(own);
+        }
+        let link = self.unpacked.join(name);
+        let failed = |why| CodeError::Io { path: link.clone(), why };
+        // Another function may have the same program.
+        if !link.is_symlink() {
+            std::fs::create_dir_all(&self.unpacked).map_err(failed)?;
+            std::os::unix::fs::symlink(absolute(&shared)?, &link).map_err(failed)?;
+        }
+        Ok(absolute(&self.unpacked)?.join(name))
     }
 
     fn of_folder(&self, function: &blueprint::Function, folder: PathBuf, opt: Option<&Path>) -> Result<Code, CodeError> {

@@ -51,6 +51,25 @@ fn inline_code_is_the_file_index_of_its_runtime() {
 }
 
 #[test]
+fn a_shipped_function_is_its_own_program_or_the_one_of_all_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "programs/brownout-functions", "");
+    write(&folder, "programs/users-api", "");
+    let programs = folder.path().join("programs");
+    let place = Place::new(&programs, &programs, folder.path().join("run"), BTreeMap::new());
+    let program = |name: &str| match place.prepare(&function(blueprint::Code::Binary(name.into()), Runtime::Provided)).unwrap().code {
+        Code::Provided(program) => program,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(program("users-api"), programs.join("users-api"));
+    for _ in 0..2 {
+        let link = program("authorizer");
+        assert_eq!(link.file_name().unwrap(), "authorizer");
+        assert_eq!(std::fs::read_link(link).unwrap(), std::fs::canonicalize(&programs).unwrap().join("brownout-functions"));
+    }
+}
+
+#[test]
 fn code_outside_of_the_templates_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "secret/app.py", "");

@@ -7,4 +7,5 @@ pub mod close_record;
 pub mod describe_record;
 pub mod ingest_record;
 pub mod patience;
+pub mod programs;
 pub mod weaknesses;

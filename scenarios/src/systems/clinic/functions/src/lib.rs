@@ -4,4 +4,5 @@
 pub mod appointments;
 pub mod authorizer;
 pub mod patience;
+pub mod programs;
 pub mod weaknesses;

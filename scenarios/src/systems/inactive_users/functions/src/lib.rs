@@ -2,6 +2,7 @@
 //! a local stack; it reaches the cloud only through the SDKs' standard settings.
 
 pub mod patience;
+pub mod programs;
 pub mod prune_users;
 pub mod record_sign_in;
 pub mod weaknesses;

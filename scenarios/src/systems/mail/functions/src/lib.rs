@@ -3,4 +3,5 @@
 
 pub mod email_processor;
 pub mod patience;
+pub mod programs;
 pub mod weaknesses;

@@ -2,6 +2,7 @@
 //! a local stack; it reaches the cloud only through the SDKs' standard settings.
 
 pub mod patience;
+pub mod programs;
 pub mod thermostat_api;
 pub mod time_of_day;
 pub mod weaknesses;

@@ -2,5 +2,6 @@
 //! a local stack; it reaches the cloud only through the SDKs' standard settings.
 
 pub mod patience;
+pub mod programs;
 pub mod users_api;
 pub mod weaknesses;
