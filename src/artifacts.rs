@@ -65,7 +65,11 @@ fn own() -> std::io::Result<PathBuf> {
     Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default())
 }
 
-fn folder() -> std::io::Result<PathBuf> {
+/// The folder of the programs, if nothing is built.
+///
+/// # Errors
+/// If the folder of this command is not known.
+pub fn folder() -> std::io::Result<PathBuf> {
     named().map_or_else(own, Ok)
 }
 

@@ -1,7 +1,7 @@
 //! `brownout layer publish`: the zips that `layer build` wrote, checked by their digests, become versions of the account's layer.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use protocol::{LayerZip, Publish, Task};
@@ -9,6 +9,7 @@ use protocol::{LayerZip, Publish, Task};
 use super::archive::Digest;
 use super::toolchain::Arch;
 use super::{FOLDER, workspace, zip_of};
+use crate::artifacts;
 use crate::aws_program;
 use crate::cli::LayerPublish;
 
@@ -17,7 +18,7 @@ use crate::cli::LayerPublish;
 /// # Errors
 /// If a zip is missing or is not what was built, or the program that calls AWS is missing.
 pub fn publish(arguments: &LayerPublish) -> Result<u8, Box<dyn Error>> {
-    let folder = arguments.from.clone().map_or_else(|| Ok(workspace()?.join(FOLDER)), Ok::<_, Box<dyn Error>>)?;
+    let folder = arguments.from.clone().map_or_else(usual, Ok)?;
     let is_built = |arch: &&Arch| folder.join(zip_of(**arch)).is_file();
     let mut wanted = arguments.arch.clone();
     if wanted.is_empty() {
@@ -34,6 +35,13 @@ pub fn publish(arguments: &LayerPublish) -> Result<u8, Box<dyn Error>> {
     }
     let zips = wanted.into_iter().map(|arch| zip(&folder, arch)).collect::<Result<_, _>>()?;
     aws_program::carry_out(&Task::Publish(Publish { name: arguments.name.clone(), region: arguments.region.clone(), zips }))
+}
+
+/// Where `layer build` writes; of an installed command its own folder, which a package fills.
+fn usual() -> Result<PathBuf, Box<dyn Error>> {
+    let own = artifacts::folder()?;
+    let is_packed = Arch::value_variants().iter().any(|arch| own.join(zip_of(*arch)).is_file());
+    if is_packed { Ok(own) } else { Ok(workspace()?.join(FOLDER)) }
 }
 
 /// The zip for an architecture, if it still is what was built.

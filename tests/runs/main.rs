@@ -20,6 +20,7 @@ mod slurm;
 mod terminal;
 mod verdicts;
 mod weaknesses;
+mod wheel;
 
 #[path = "../../stack/aws/tests/aws/support/automation.rs"]
 #[allow(dead_code, reason = "its own tests use the rest")]

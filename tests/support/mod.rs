@@ -21,7 +21,7 @@ pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 const PLACES: usize = 8;
 
 /// The folder of the command and of the programs that it starts, all of them built: once, and not by each run.
-fn programs() -> &'static Path {
+pub fn programs() -> &'static Path {
     static BUILT: LazyLock<()> = LazyLock::new(|| {
         let mut build = Command::new(env!("CARGO"));
         // Build scripts that look at what cargo tells this test would run again.
