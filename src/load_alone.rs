@@ -261,7 +261,7 @@ mod tests {
     fn read(arguments: &[&str]) -> Load {
         let all = ["brownout", "load"].iter().chain(arguments);
         let Command::Load(load) = Cli::try_parse_from(all).unwrap().command else { panic!("not load") };
-        load
+        *load
     }
 
     #[test]

@@ -12,7 +12,7 @@ use load::sender::Connections;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::Latest;
+use super::news::Latest;
 use super::otlp::{self, Span};
 
 /// The series are sent this often, and when the run has ended.

@@ -3,7 +3,7 @@
 use engine::snapshot::{Broken, Latency, Recent, Snapshot};
 use serde_json::{Value, json};
 
-use super::Judged;
+use super::news::Judged;
 
 /// The JSON. Latencies are in milliseconds, or `"failed"`, or `null` without a request.
 pub fn json(snapshot: &Snapshot) -> Value {

@@ -4,6 +4,7 @@
 
 mod collector;
 mod events;
+mod news;
 mod openmetrics;
 mod otlp;
 mod patient;
@@ -13,33 +14,17 @@ mod server;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::Observer;
 use engine::snapshot::Snapshot;
-use reports::{Report, Verdict};
+use reports::Report;
 use tokio::sync::watch;
 
 use crate::cli::Watch;
 use crate::progress::Progress;
-use crate::up::new_marker;
 use collector::Collector;
-
-/// What a reader can know by now.
-#[derive(Debug, Clone, Default)]
-struct News {
-    newest: Option<Arc<Snapshot>>,
-    judged: Option<Judged>,
-}
-
-/// How a run was judged.
-#[derive(Debug, Clone)]
-struct Judged {
-    verdict: Verdict,
-    sentence: String,
-}
-
-/// The news; their sender goes when the run has ended.
-type Latest = watch::Receiver<News>;
+use news::{Judged, News};
 
 /// What follows one run. Dropping it ends it: a server within a second, a collector within some seconds.
 pub struct Live {
@@ -54,7 +39,7 @@ impl Live {
     /// If it cannot listen there, or the collector cannot be understood; the message names the address.
     pub fn wanted(watch: &Watch) -> Result<Option<Self>, String> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let collector = watch.otlp.as_deref().map(|url| Collector::at(url, new_marker(), &variable)).transpose()?;
+        let collector = watch.otlp.as_deref().map(|url| Collector::at(url, instance(), &variable)).transpose()?;
         let door = watch.live.map(Door::open).transpose()?;
         door.iter().for_each(|door| eprintln!("live: http://{}/", door.address));
         if door.is_none() && collector.is_none() { Ok(None) } else { Self::start(door, collector).map(Some) }
@@ -100,6 +85,12 @@ impl Drop for Live {
             eprintln!("note: {complaint}");
         }
     }
+}
+
+/// Tells this process from all others.
+fn instance() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{:x}", std::process::id(), now.as_nanos())
 }
 
 /// Where a run can be seen.
@@ -159,6 +150,8 @@ impl Observer for Views {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
+
+    use reports::Verdict;
 
     use super::*;
     use crate::sample::snapshot;

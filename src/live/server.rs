@@ -21,8 +21,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::news::Latest;
 use super::patient::Patient;
-use super::{Latest, events, openmetrics};
+use super::{events, openmetrics};
 
 /// How long readers can take the last snapshot, once the run has ended.
 const LAST_LOOK: Duration = Duration::from_millis(800);
@@ -195,7 +196,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::sync::watch;
 
-    use super::super::News;
+    use super::super::news::News;
     use super::super::patient::PATIENCE;
     use super::*;
     use crate::sample::snapshot;
