@@ -45,8 +45,8 @@ impl Collector {
     /// # Errors
     /// If something cannot be understood; the message names it.
     pub fn at(url: &str, instance: String, variable: Variable<'_>) -> Result<Self, String> {
-        let (named, url) = if url.is_empty() { from_environment(variable) } else { ("--otlp", with_path(url)) };
-        let wrong = || format!("`{named}` is `{url}`; write an address such as `{HERE}`");
+        let Asked { by, text, url } = if url.is_empty() { Asked::of_environment(variable) } else { Asked::of_flag(url) };
+        let wrong = || format!("`{by}` is `{text}`; write an address such as `{HERE}`, or put `--otlp` last without one");
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?;
         let address = match uri.scheme_str() {
@@ -105,20 +105,32 @@ fn taken(answer: &[u8]) -> Result<(), String> {
     if count == 0 { Ok(()) } else { Err(format!("it rejected {count} data points: {why}")) }
 }
 
-fn from_environment(variable: Variable<'_>) -> (&'static str, String) {
-    let metrics = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
-    if let Some(url) = variable(metrics) {
-        return (metrics, url);
-    }
-    let all = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let base = variable(all).unwrap_or_else(|| HERE.to_owned());
-    (all, format!("{}/v1/metrics", base.trim_end_matches('/')))
+/// Which address was asked for: by what, as it was written, and the whole of it.
+struct Asked {
+    by: &'static str,
+    text: String,
+    url: String,
 }
 
-/// An address without a path has that of metrics.
-fn with_path(url: &str) -> String {
-    let has_path = url.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
-    if has_path { url.to_owned() } else { format!("{}/v1/metrics", url.trim_end_matches('/')) }
+impl Asked {
+    /// An address without a path has that of metrics.
+    fn of_flag(text: &str) -> Self {
+        let has_path = text.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
+        Self { by: "--otlp", text: text.to_owned(), url: if has_path { text.to_owned() } else { of_metrics(text) } }
+    }
+
+    fn of_environment(variable: Variable<'_>) -> Self {
+        let (metrics, all) = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+        if let Some(text) = variable(metrics) {
+            return Self { by: metrics, url: text.clone(), text };
+        }
+        let text = variable(all).unwrap_or_else(|| HERE.to_owned());
+        Self { by: all, url: of_metrics(&text), text }
+    }
+}
+
+fn of_metrics(base: &str) -> String {
+    format!("{}/v1/metrics", base.trim_end_matches('/'))
 }
 
 fn resource(instance: String, variable: Variable<'_>) -> Result<Vec<(String, String)>, String> {
@@ -181,9 +193,9 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_named() {
         for (url, variables, says) in [
-            ("collector", &[][..], "`--otlp` is `collector/v1/metrics`; write an address such as `http://localhost:4318`"),
+            ("collector", &[][..], "`--otlp` is `collector`; write an address such as `http://localhost:4318`, or put `--otlp` last"),
             ("grpc://collector", &[], "write an address"),
-            ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")], "`OTEL_EXPORTER_OTLP_ENDPOINT` is `collector:4317/v1/metrics`"),
+            ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")], "`OTEL_EXPORTER_OTLP_ENDPOINT` is `collector:4317`"),
             ("", &[("OTEL_EXPORTER_OTLP_HEADERS", "secret")], "`OTEL_EXPORTER_OTLP_HEADERS` has a part without `=`"),
             ("", &[("OTEL_EXPORTER_OTLP_HEADERS", "a b=c")], "`a b` of `OTEL_EXPORTER_OTLP_HEADERS` can be no header"),
         ] {

@@ -71,6 +71,8 @@ impl Check<'_> {
         let has_header = |step: &Step| step.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         let carries_tokens = load.journeys.iter().flat_map(|journey| &journey.steps).any(has_header);
         load.has_secrets = (carries_tokens || !own.secrets.is_empty()) && !load.off.contains(&everywhere::SECRETS);
+        let judges_starts = !load.off.contains(&everywhere::START_LOOPS.0) && !load.journeys.is_empty();
+        load.functions = if judges_starts { own.functions.len() as u64 } else { 0 };
         load.conservation = Conservation { rules, dead_letters, faults_from };
         unseen
     }

@@ -214,7 +214,7 @@ mod tests {
 
     impl Source for Hanging {
         fn look(&mut self) -> Look {
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(Duration::from_secs(60));
             Look::Same
         }
 
@@ -229,13 +229,14 @@ mod tests {
         std::thread::spawn(move || watch_source(Box::new(Hanging), keeper::Keeper::default(), &to, &nudge, &Ledger::new("f".into())));
         let began = Instant::now();
         assert!(plans.in_force().await.is_none());
-        assert!(began.elapsed() < Duration::from_millis(500));
+        assert!(began.elapsed() < Duration::from_secs(20));
         assert!(plans.hangs.load(Ordering::Relaxed));
         let began = Instant::now();
-        for _ in 0..1000 {
+        // 2 ms each would be 200 s.
+        for _ in 0..100_000 {
             assert!(plans.in_force().await.is_none());
         }
-        assert!(began.elapsed() < Duration::from_millis(500));
+        assert!(began.elapsed() < Duration::from_secs(20));
     }
 
     const STRIKES: &str = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[

@@ -8,6 +8,7 @@ mod r1_right_statuses;
 mod r2_expected_bodies;
 mod r3_no_internals;
 mod r5_no_secrets_in_logs;
+pub(crate) mod r6_no_start_loops;
 mod sweeps;
 pub(crate) mod wording;
 

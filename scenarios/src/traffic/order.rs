@@ -10,7 +10,7 @@ use run_folder::addresses::{Api, Pool};
 
 use crate::conservation::Conservation;
 use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, everywhere};
+use crate::invariants::{Invariant, everywhere, r6_no_start_loops};
 use crate::journeys::Journey;
 use crate::systems::load::{Setup, SystemLoad};
 use crate::traffic::tokens::Tokens;
@@ -28,6 +28,8 @@ pub struct Load {
     pub off: Vec<&'static str>,
     /// Whether requests carry tokens, or the template has secrets, that a log could have.
     pub has_secrets: bool,
+    /// How many functions a stack of one's own has whose starts are judged.
+    pub functions: u64,
     /// Where the tokens of its requests are remembered.
     pub tokens: Tokens,
     /// What this process sends with: its part of the arrivals, its start time, what TLS trusts.
@@ -63,6 +65,9 @@ impl Load {
         }
         if !self.journeys.is_empty() {
             rules.push(Box::new(everywhere::judge(&self.off, self.has_secrets)));
+        }
+        if self.functions > 0 {
+            rules.push(Box::new(r6_no_start_loops::judge(self.functions, self.conservation.faults_from)));
         }
         rules.extend(self.conservation.judge());
         Ok(rules)

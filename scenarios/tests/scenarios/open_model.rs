@@ -45,7 +45,7 @@ async fn a_stop_ends_soon_and_cancels_requests_in_flight() {
     let stopped = Instant::now();
     load.stop();
     let samples = load.finished().await.unwrap();
-    assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < Duration::from_secs(25), "less than the patience: {:?}", stopped.elapsed());
     assert!(!samples.is_empty() && samples.iter().all(|sample| sample.outcome == Outcome::Cancelled));
 }
 

@@ -163,6 +163,11 @@ pub enum Seen {
         /// The id of the message in it.
         message: Option<String>,
     },
+    /// An environment of a function ended before it was ready for its first event.
+    NotStarted {
+        /// The function.
+        function: String,
+    },
     /// A user pool called a function after an authentication.
     Triggered {
         /// The pool's id.

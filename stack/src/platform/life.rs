@@ -22,6 +22,7 @@ use super::process::{self, Exit, Processes, spawn};
 use super::room::Room;
 use super::runtimes::{Code, Launch};
 use super::{http, names, runtime_api, variables};
+use crate::Seen;
 
 /// How long the extensions may take for SHUTDOWN.
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -44,7 +45,13 @@ pub(crate) async fn live(pool: Arc<Pool>, environment: Arc<Environment>, pause: 
     let room = Room::new(&environment.deployed);
     let end = match begin(&pool, &environment, pause, &mut processes, &mut served, &room).await {
         Ok(()) => watch(&environment, &mut processes).await,
-        Err(end) => end,
+        Err(end) => {
+            if matches!(end, End::Failed(_)) {
+                let function = environment.deployed.function.name.clone();
+                environment.deployed.machine.sightings.tell(Seen::NotStarted { function });
+            }
+            end
+        }
     };
     let before = environment.ending();
     let failure = match &end {
