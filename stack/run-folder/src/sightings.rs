@@ -163,7 +163,7 @@ pub enum Seen {
         /// The id of the message in it.
         message: Option<String>,
     },
-    /// An environment of a function ended before it was ready for its first event.
+    /// An environment of a function failed before it was ready for its first event, not for lack of time.
     NotStarted {
         /// The function.
         function: String,

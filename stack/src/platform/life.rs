@@ -46,7 +46,8 @@ pub(crate) async fn live(pool: Arc<Pool>, environment: Arc<Environment>, pause: 
     let end = match begin(&pool, &environment, pause, &mut processes, &mut served, &room).await {
         Ok(()) => watch(&environment, &mut processes).await,
         Err(end) => {
-            if matches!(end, End::Failed(_)) {
+            // One that takes too long may be this machine's doing.
+            if matches!(&end, End::Failed(failure) if !matches!(failure, Failure::TimedOut(_))) {
                 let function = environment.deployed.function.name.clone();
                 environment.deployed.machine.sightings.tell(Seen::NotStarted { function });
             }

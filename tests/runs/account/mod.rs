@@ -17,6 +17,8 @@ fn slow_authorizer() -> String {
     let (before, after) = (text.split(thermostat).next().unwrap(), text.split("[stop]").nth(1).unwrap());
     let lines = before.lines().filter(|line| !line.starts_with("thermostat = "));
     let text = lines.collect::<Vec<_>>().join("\n") + "\n[stop]" + after;
+    // brownout cannot tell that a machine of others is busy, as this one may be.
+    let text = text.replace("p99 = \"<= 1s\"", "p99 = \"<= 8s\"");
     text.replace(r#"["thermostat", "clinic"]"#, r#"["clinic"]"#) + "\n[aws]\nledger-lag = \"3s\"\n"
 }
 
