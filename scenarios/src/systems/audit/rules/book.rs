@@ -260,6 +260,17 @@ mod tests {
             let events = Story::new(n).whole().later(f64::from(n)).events();
             looks(&mut book, &events.into_iter().filter(|event| !matches!(event, Event::Exchange(_))).collect::<Vec<_>>());
         }
-        assert!(book.all.len() < 60 && book.executions.len() < 60, "{} {}", book.all.len(), book.executions.len());
+        assert!(book.all.len() < 200 && book.executions.len() < 200, "{} {}", book.all.len(), book.executions.len());
+    }
+
+    #[test]
+    fn an_answer_that_is_heard_of_long_after_all_else_finds_what_it_is_about() {
+        let mut book = RecordBook::default();
+        let (answers, sights): (Vec<_>, Vec<_>) =
+            Story::new(1).whole().events().into_iter().partition(|event| matches!(event, Event::Exchange(_)));
+        assert!(looks(&mut book, &sights).is_empty() && looks(&mut book, &[tick(150.0)]).is_empty());
+        looks(&mut book, &answers);
+        let rested = book.settled(&Quiet { at: s(160.0), ..Quiet::default() });
+        assert_eq!(rested.iter().map(|rested| rested.known.executions.len()).collect::<Vec<_>>(), [1], "with its execution");
     }
 }

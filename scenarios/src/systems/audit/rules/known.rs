@@ -16,6 +16,8 @@ const CLOSED: &str = "closed";
 /// A source waits 30 s for an answer and sends again 3 s after it: a record that is silent for
 /// longer is over.
 const OVER: Duration = Duration::from_secs(45);
+/// The same while no answer is known: on a slow machine it may be heard of long after all that it is about.
+const UNANSWERED: Duration = Duration::from_secs(180);
 /// Strikes are reported a moment late.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -198,7 +200,8 @@ impl Known {
     }
 
     pub(super) fn is_over(&self, clock: Duration) -> bool {
-        !self.is_under_way() && self.last + OVER <= clock
+        let silent = if self.answers.is_empty() { UNANSWERED } else { OVER };
+        !self.is_under_way() && self.last + silent <= clock
     }
 
     /// `None` if no request of the run carried it: it is not a record of this run.
