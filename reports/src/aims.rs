@@ -282,6 +282,14 @@ impl Question<'_> {
         }
     }
 
+    /// Why a recovery that took too long is not broken: what this machine does not explain was over in time.
+    fn excused(&self, limit: f64) -> Option<String> {
+        let machine = Machine::during(Phase::Recovery, self.measured);
+        let excuse = machine.excuse()?;
+        let rest = recovery::beside(self.measured, &self.expectation.of, machine)?;
+        rest.after_s.is_some_and(|after| after <= limit).then_some(excuse)
+    }
+
     fn recovered(&self, limit: Time, recoveries: &[Recovered]) -> Finding {
         let of = &self.expectation.of;
         let limit = limit.duration().as_secs_f64();
@@ -293,12 +301,16 @@ impl Question<'_> {
         }
         let watched = format!("watched for {}", seconds(recovery.watched_s));
         let finding = |found: String, answer, why, p_broken| Finding { found, interval: watched.clone(), answer, why, p_broken };
+        let broken = |found: String| match self.excused(limit) {
+            Some(excuse) => finding(found, Answer::NotShown, excuse, 1.0),
+            None => finding(found, Answer::Broken, String::new(), 0.0),
+        };
         match recovery.after_s {
             Some(after) => {
                 let found = if after > 0.0 { format!("after {}", seconds(after)) } else { "at once".to_owned() };
                 let kept = recovery.watched_s - after;
                 if after > limit {
-                    finding(found, Answer::Broken, String::new(), 0.0)
+                    broken(found)
                 } else if !recovery.lacks.is_empty() && self.source == Source::Experiment {
                     finding(found, Answer::NotShown, recovery.lacks.clone(), 1.0)
                 } else if kept < f64::from(recovery::KEPT_S) {
@@ -307,9 +319,7 @@ impl Question<'_> {
                     finding(found, Answer::Holds, String::new(), 1.0)
                 }
             }
-            None if recovery.watched_s >= limit => {
-                finding(format!("not within {}", seconds(recovery.watched_s)), Answer::Broken, String::new(), 0.0)
-            }
+            None if recovery.watched_s >= limit => broken(format!("not within {}", seconds(recovery.watched_s))),
             None => {
                 let why = "the recovery phase is shorter than the aim".to_owned();
                 Finding::undecided(&format!("not within {}", seconds(recovery.watched_s)), why)

@@ -466,7 +466,7 @@ mod tests {
 
     #[test]
     fn what_fails_because_other_programs_take_the_machine_is_not_the_systems_fault_but_most_is() {
-        for phase in [Phase::Baseline, Phase::Fault] {
+        for phase in [Phase::Baseline, Phase::Fault, Phase::Recovery] {
             verdict(|m| fail_beside_others(0.9, phase, m), Verdict::Broken, CLINIC);
             verdict(
                 |m| {
@@ -487,6 +487,7 @@ mod tests {
             "p99 at most 1s",
         );
         verdict(|m| fail_beside_others(0.2, Phase::Baseline, m), Verdict::Held, "struck");
+        verdict(|m| fail_beside_others(0.2, Phase::Recovery, m), Verdict::NotShown, "recovery");
         let few = |m: &mut Measurements| fail_beside_others(0.2, Phase::Fault, m);
         verdict(few, Verdict::NotShown, CLINIC);
         let mut measured = healthy();

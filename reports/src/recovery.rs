@@ -11,6 +11,7 @@ use crate::expectation::{Bound, Starts};
 use crate::implied::{self, Asked};
 use crate::intervals::{ONE_SIDE, exact_share, p_of_at_least};
 use crate::latencies::{Phase, Tag};
+use crate::machine::Machine;
 use crate::measurements::Measurements;
 use crate::misses::{Block, Miss, Misses};
 use crate::report::Recovered;
@@ -59,9 +60,9 @@ impl Kept {
     }
 }
 
-/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests
+/// The aims to recover to, as far as this machine does not forgive what misses them: those of the experiment, and errors unless it bounds them for requests
 /// that are not struck, or accepts them.
-fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
+fn aims(measured: &Measurements, of: &str, machine: Machine) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;
         Some((aim.bound, miss, allowed, aim.starts))
@@ -75,6 +76,7 @@ fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
         wanted.extend(errors.map(|share| (Bound::Errors(share), Miss::Failed, share.value(), starts)));
     }
     let kept = |(bound, miss, allowed, starts): (Bound, Miss, f64, Starts)| {
+        let (miss, allowed) = machine.forgives(miss, allowed);
         let mut seconds: BTreeMap<u32, Block> = BTreeMap::new();
         measured.latencies.visit(
             |tag| is_judged(tag, starts),
@@ -92,8 +94,13 @@ fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
 /// When `endpoint` met its aims again; `None` if there was no recovery phase or no aim to recover
 /// to.
 pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
+    beside(measured, endpoint, Machine::default())
+}
+
+/// The same without what misses of the aims are this machine's doing.
+pub(crate) fn beside(measured: &Measurements, endpoint: &str, machine: Machine) -> Option<Recovered> {
     let recovery = span(&measured.phases, Phase::Recovery)?;
-    let aims = aims(measured, endpoint);
+    let aims = aims(measured, endpoint, machine);
     if aims.is_empty() {
         return None;
     }
