@@ -16,8 +16,8 @@ use support::{BROWNOUT, Done, median, number_after, program, row, table};
 /// A shipped system, whose functions are in Rust, at a rate that does not hold an exploration up.
 const RUST: &str = "question = \"q\"\nsystems = [\"users-api\"]\nseed = 11\n[load.users-api]\nrate = \"40/s\"\n";
 
-/// Functions and ways of the plan of many cases, and the requests that each way strikes.
-const MANY: (usize, usize, usize) = (50, 10, 20);
+/// Functions and ways of the plan of many cases, and the requests that each way strikes: as much as a plan may hold.
+const MANY: (usize, usize, usize) = (50, 9, 16);
 
 fn main() -> Done {
     if !support::is_wanted() {
