@@ -178,6 +178,12 @@ fn a_clinic_weakness_breaks_exactly_one_rule() {
             vec!["B-3"],
         ),
         (
+            "a 5xx after it was well again",
+            [well_and_struck(), vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 6.0, 200)), ex(dave(1, "PI-T123", 11.0, 500))]]
+                .concat(),
+            vec![],
+        ),
+        (
             "a 5xx soon after the calm",
             [well_and_struck(), vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 9.0, 500))]].concat(),
             vec![],

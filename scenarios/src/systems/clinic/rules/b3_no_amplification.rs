@@ -1,5 +1,6 @@
 //! B-3: a short fault harms only the requests in flight during it: no 403 afterwards on a token
-//! that it touched, no 5xx once it is calm. It judges only requests of a kind that was answered 200
+//! that it touched, no 5xx once it is calm that lasts until the first 200 of its kind. A failure after
+//! that is one of any time, which the aims on errors judge. It judges only requests of a kind that was answered 200
 //! before: the fault did not harm what never worked.
 
 use std::time::Duration;
@@ -36,10 +37,11 @@ pub(crate) fn no_amplification() -> Rule<Denials> {
 
 /// A 5xx after the faults were calmed.
 fn failure(denials: &Denials, exchange: &Exchange, calmed: Option<Duration>) -> Found {
-    let calm = calmed.is_some_and(|calmed| exchange.sent > calmed + AFTER_CALM) && denials.any_touched();
-    let judged = (calm || !exchange.struck.is_empty()) && exchange.status.is_some() && exchange.status != Some(403);
+    let calmed = calmed.filter(|calmed| exchange.sent > *calmed + AFTER_CALM && denials.any_touched());
+    let judged = (calmed.is_some() || !exchange.struck.is_empty()) && exchange.status.is_some() && exchange.status != Some(403);
     let allowed = judged.then(|| denials.allowed(exchange)).flatten();
-    let Some((_, why)) = allowed.filter(|(kind, _)| denials.was_well(kind, exchange.sent)) else { return NOTHING };
-    let failed = calm && exchange.status.is_some_and(|status| status >= 500);
+    let Some((kind, why)) = allowed.filter(|(kind, _)| denials.was_well(kind, exchange.sent)) else { return NOTHING };
+    let lasts = calmed.is_some_and(|calmed| !denials.is_well_since(&kind, calmed));
+    let failed = lasts && exchange.status.is_some_and(|status| status >= 500);
     checked(failed.then(|| wording::breach(exchange, format!("200: no fault has been in force for 5 s; {why}"))))
 }

@@ -49,6 +49,8 @@ pub(crate) struct Denials {
     touched: HashMap<u64, Duration>,
     /// When a request of a kind was first answered 200.
     well: HashMap<RequestKind, Duration>,
+    /// When the last one of a kind was sent that was answered 200.
+    last_well: HashMap<RequestKind, Duration>,
     pending: VecDeque<Denial>,
     clock: Duration,
 }
@@ -73,7 +75,14 @@ impl Book for Denials {
 
 impl Denials {
     pub(crate) fn new(oracle: ClinicOracle) -> Self {
-        Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
+        Self {
+            oracle,
+            touched: HashMap::new(),
+            well: HashMap::new(),
+            last_well: HashMap::new(),
+            pending: VecDeque::new(),
+            clock: Duration::ZERO,
+        }
     }
 
     /// The kind of an exchange that the table allows, and why it is allowed.
@@ -90,6 +99,11 @@ impl Denials {
     /// Whether a request of this kind had been answered 200 by `until`.
     pub(crate) fn was_well(&self, kind: &RequestKind, until: Duration) -> bool {
         self.well.get(kind).is_some_and(|since| *since <= until)
+    }
+
+    /// Whether a request of this kind was sent after `from` and answered 200.
+    pub(crate) fn is_well_since(&self, kind: &RequestKind, from: Duration) -> bool {
+        self.last_well.get(kind).is_some_and(|last| *last > from)
     }
 
     /// Whether a fault has struck any request with a valid token.
@@ -109,6 +123,8 @@ impl Denials {
         }
         let Some((kind, why)) = self.allowed(exchange) else { return };
         if exchange.status == Some(200) {
+            let last = self.last_well.entry(kind.clone()).or_insert(sent);
+            *last = sent.max(*last);
             let since = self.well.entry(kind).or_insert(done);
             *since = done.min(*since);
         } else {
