@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -38,7 +38,7 @@ fn said(command: &mut Command) -> String {
 }
 
 impl Slurm {
-    /// `None` on a machine without it.
+    /// `None` on a machine without it, or on which it does not come up.
     fn start() -> Option<Self> {
         let [controller, node, munge] = [program("slurmctld")?, program("slurmd")?, program("munged")?];
         program("sbatch")?;
@@ -61,13 +61,29 @@ impl Slurm {
         ]);
         keeper.args([file("pid-file", "munge.pid"), file("seed-file", "munge.seed")]);
         slurm.begin(&mut keeper, "munge");
-        wait_for("Munge", || slurm.folder.path().join("munge").exists());
+        let has_socket = |slurm: &Self| slurm.folder.path().join("munge").exists();
+        slurm.comes("Munge", has_socket)?;
         slurm.begin(Command::new(controller).args(["-D", "-i"]), "controller");
         slurm.begin(Command::new(node).args(["-D", "-N", "here"]), "node");
-        wait_for("an idle node", || {
-            slurm.asks("sinfo").args(["--noheader", "--format=%T"]).output().is_ok_and(|out| out.stdout == b"idle\n")
-        });
+        let is_idle =
+            |slurm: &Self| slurm.asks("sinfo").args(["--noheader", "--format=%T"]).output().is_ok_and(|out| out.stdout == b"idle\n");
+        slurm.comes("an idle node", is_idle)?;
         Some(slurm)
+    }
+
+    /// Waits for a part of Slurm; how this machine is set up is not what is tested.
+    fn comes(&self, what: &str, is_so: impl Fn(&Self) -> bool) -> Option<()> {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_so(self) {
+            if Instant::now() > until {
+                let logs = ["munge", "controller", "node"].map(|log| self.folder.path().join(log).with_extension("out"));
+                let said: String = logs.iter().filter_map(|log| std::fs::read_to_string(log).ok()).collect();
+                println!("Slurm does not come up here: {what} did not come\n{said}");
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Some(())
     }
 
     fn begin(&mut self, daemon: &mut Command, log: &str) {
@@ -168,7 +184,7 @@ fn exported(server: &Counting, measured: u64) -> (tempfile::TempDir, PathBuf) {
 fn an_array_of_slurm_sends_each_arrival_once_and_a_task_that_is_killed_is_named() {
     let _turn = Share::Place.take();
     let Some(slurm) = Slurm::start() else {
-        println!("SKIPPED: Slurm (slurm-wlm and munge of Debian) is not installed");
+        println!("SKIPPED: Slurm (slurm-wlm and munge of Debian) is not there");
         return;
     };
     let server = Counting::start();
