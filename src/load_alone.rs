@@ -52,7 +52,7 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
 
 fn alone(arguments: &Load, plan: &Plan) -> Result<u8, Box<dyn Error>> {
     let (runtime, signals) = Signals::begin()?;
-    let live = Live::wanted(&arguments.watch)?;
+    let live = Live::wanted(&arguments.watch, up::new_marker())?;
     let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
     eprintln!("{}\n", plan.question);
     power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
@@ -79,7 +79,7 @@ fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Er
     let out = arguments.out.as_ref().ok_or("a worker needs `--out`, the folder of all workers")?;
     plan.load.means.part = part;
     let (runtime, signals) = Signals::begin()?;
-    let live = Live::wanted(&arguments.watch)?;
+    let live = Live::wanted(&arguments.watch, up::new_marker())?;
     let (folder, worker) = workers::begin(out, arguments.force, &plan, part)?;
     let sent = send(arguments, &plan, &folder, &runtime, signals, &mut Views::new(live))?;
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -95,7 +95,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let (runtime, mut signals) = Signals::begin()?;
-    let live = Live::wanted(&arguments.watch)?;
+    let live = Live::wanted(&arguments.watch, up::new_marker())?;
     // The named folder is claimed before anything is built, so that an unusable one fails early.
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
     // Built and found here, so that a run that cannot start is not begun.

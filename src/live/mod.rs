@@ -14,7 +14,6 @@ mod server;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::Observer;
 use engine::snapshot::Snapshot;
@@ -33,13 +32,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Follows a run from now on, if that is wanted, and says where it can be seen.
+    /// Follows a run from now on, if that is wanted, and says where it can be seen. `instance` tells it from all others.
     ///
     /// # Errors
     /// If it cannot listen there, or the collector cannot be understood; the message names the address.
-    pub fn wanted(watch: &Watch) -> Result<Option<Self>, String> {
+    pub fn wanted(watch: &Watch, instance: String) -> Result<Option<Self>, String> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let collector = watch.otlp.as_deref().map(|url| Collector::at(url, instance(), &variable)).transpose()?;
+        let collector = watch.otlp.as_deref().map(|url| Collector::at(url, instance, &variable)).transpose()?;
         let door = watch.live.map(Door::open).transpose()?;
         door.iter().for_each(|door| eprintln!("live: http://{}/", door.address));
         if door.is_none() && collector.is_none() { Ok(None) } else { Self::start(door, collector).map(Some) }
@@ -85,12 +84,6 @@ impl Drop for Live {
             eprintln!("note: {complaint}");
         }
     }
-}
-
-/// Tells this process from all others.
-fn instance() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{}-{:x}", std::process::id(), now.as_nanos())
 }
 
 /// Where a run can be seen.
