@@ -60,8 +60,8 @@ impl Kept {
     }
 }
 
-/// The aims to recover to, as far as this machine does not forgive what misses them: those of the experiment, and errors unless it bounds them for requests
-/// that are not struck, or accepts them.
+/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests
+/// that are not struck, or accepts them. What `machine` forgives does not miss them.
 fn aims(measured: &Measurements, of: &str, machine: Machine) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;

@@ -1,5 +1,5 @@
-//! Every function of the sample systems in one program: they share most of their code, and a package with
-//! one of them is a third of one with all. It is the function by whose name it is called, such as by a link;
+//! Every function of the sample systems in one program: they share most of their code, so that it is
+//! a small part of what they are together. It is the function by whose name it is called, such as by a link;
 //! `brownout-functions list` prints the names.
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! no function fails to start again and again, unless a fault explains it. A function that nobody waits for may
-//! do so for days.
+//! no function fails to start again and again, unless a fault explains it. A function that no request
+//! waits for may do so for days.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

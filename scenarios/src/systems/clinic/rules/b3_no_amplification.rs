@@ -1,7 +1,7 @@
 //! B-3: a short fault harms only the requests in flight during it: no 403 afterwards on a token
-//! that it touched, no 5xx once it is calm that lasts until the first 200 of its kind. A failure after
-//! that is one of any time, which the aims on errors judge. It judges only requests of a kind that was answered 200
-//! before: the fault did not harm what never worked.
+//! that it touched, no 5xx once it is calm that lasts until the first 200 of its kind. A failure
+//! after that is one of any time, which the aims on errors judge. It judges only requests of a kind
+//! that was answered 200 before: the fault did not harm what never worked.
 
 use std::time::Duration;
 

@@ -42,15 +42,21 @@ pub(crate) struct Denial {
     pub(crate) explained: bool,
 }
 
+/// When requests of a kind were answered 200.
+struct Well {
+    /// When the first was.
+    since: Duration,
+    /// When the last of them was sent.
+    last_sent: Duration,
+}
+
 /// Tracks the tokens.
 pub(crate) struct Denials {
     pub(crate) oracle: ClinicOracle,
     /// For each token that a fault struck: when its first struck exchange was sent.
     touched: HashMap<u64, Duration>,
-    /// When a request of a kind was first answered 200.
-    well: HashMap<RequestKind, Duration>,
-    /// When the last one of a kind was sent that was answered 200.
-    last_well: HashMap<RequestKind, Duration>,
+    /// The requests of a kind that were answered 200.
+    well: HashMap<RequestKind, Well>,
     pending: VecDeque<Denial>,
     clock: Duration,
 }
@@ -75,14 +81,7 @@ impl Book for Denials {
 
 impl Denials {
     pub(crate) fn new(oracle: ClinicOracle) -> Self {
-        Self {
-            oracle,
-            touched: HashMap::new(),
-            well: HashMap::new(),
-            last_well: HashMap::new(),
-            pending: VecDeque::new(),
-            clock: Duration::ZERO,
-        }
+        Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
     }
 
     /// The kind of an exchange that the table allows, and why it is allowed.
@@ -98,12 +97,12 @@ impl Denials {
 
     /// Whether a request of this kind had been answered 200 by `until`.
     pub(crate) fn was_well(&self, kind: &RequestKind, until: Duration) -> bool {
-        self.well.get(kind).is_some_and(|since| *since <= until)
+        self.well.get(kind).is_some_and(|well| well.since <= until)
     }
 
     /// Whether a request of this kind was sent after `from` and answered 200.
     pub(crate) fn is_well_since(&self, kind: &RequestKind, from: Duration) -> bool {
-        self.last_well.get(kind).is_some_and(|last| *last > from)
+        self.well.get(kind).is_some_and(|well| well.last_sent > from)
     }
 
     /// Whether a fault has struck any request with a valid token.
@@ -123,10 +122,8 @@ impl Denials {
         }
         let Some((kind, why)) = self.allowed(exchange) else { return };
         if exchange.status == Some(200) {
-            let last = self.last_well.entry(kind.clone()).or_insert(sent);
-            *last = sent.max(*last);
-            let since = self.well.entry(kind).or_insert(done);
-            *since = done.min(*since);
+            let well = self.well.entry(kind).or_insert(Well { since: done, last_sent: sent });
+            *well = Well { since: done.min(well.since), last_sent: sent.max(well.last_sent) };
         } else {
             let expected = format!("200, or 5xx where a dependency fails; {why}; {}", wording::struck(exchange));
             let breach = wording::breach(exchange, expected);
