@@ -9,8 +9,8 @@ use super::{Explored, explored};
 use crate::own_stack::{can_run, copy_of_orders, orders};
 use crate::support::{BROWNOUT, Share};
 
-/// A weakness, and the rule, the place and the smallest case that `explore` names.
-type Weakness = (&'static str, &'static str, &'static str, &'static str);
+/// A weakness, and the rule, the place and the smallest case that `explore` names; several where time decides.
+type Weakness = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 /// Changes the example in a folder as `patch -p1` does it.
 fn apply(patch: &str, folder: &Path) {
@@ -55,8 +55,9 @@ fn are_found(weaknesses: &[Weakness]) {
     let found = explored.findings();
     assert_eq!(explored.code, if weaknesses.is_empty() { 0 } else { 3 }, "{}", explored.story());
     assert!(!weaknesses.is_empty() || found.is_empty(), "{}", explored.story());
-    for (name, rule, place, way) in weaknesses {
-        let is_it = |found: &&(String, String, String)| found.0 == *rule && found.1 == *place && found.2.split(", ").next() == Some(way);
+    for (name, rule, place, ways) in weaknesses {
+        let smallest = |found: &str| found.split(", ").next().is_some_and(|way| ways.contains(&way));
+        let is_it = |found: &&(String, String, String)| found.0 == *rule && found.1 == *place && smallest(&found.2);
         assert!(found.iter().any(|one| is_it(&one)), "{name}: {}", explored.story());
         assert!(about(name).contains(place), "{name}: its description names the place");
     }
@@ -71,15 +72,16 @@ fn nothing_is_found_in_the_example_as_it_is() {
 #[test]
 fn a_count_of_deliveries_a_write_before_its_check_a_short_timeout_and_an_unawaited_promise_are_found() {
     are_found(&[
-        ("not-idempotent", "an order is one parcel", "buy place: WorkerFunction", "lost answer"),
-        ("write-before-check", "T-4", "buy place: CreditFunction", "lost answer"),
-        ("short-timeout", "T-5", "buy place: CreditFunction", "slow"),
-        ("unawaited-promise", "a note is kept", "buy note: NoteFunction > dynamodb:UpdateItem", "outage"),
+        ("not-idempotent", "an order is one parcel", "buy place: WorkerFunction", &["lost answer"]),
+        ("write-before-check", "T-4", "buy place: CreditFunction", &["lost answer"]),
+        ("short-timeout", "T-5", "buy place: CreditFunction", &["slow"]),
+        // The repeat after one error is sent when the environment wakes for its next request, if there is one.
+        ("unawaited-promise", "a note is kept", "buy note: NoteFunction > dynamodb:UpdateItem", &["error", "outage"]),
     ]);
 }
 
 #[test]
 #[ignore = "takes minutes; `tests/runs/explore/app` has a swallowed error too"]
 fn a_swallowed_error_is_found() {
-    are_found(&[("swallowed-error", "an accepted order is stored once", "buy place: PlaceFunction > dynamodb:PutItem", "denied")]);
+    are_found(&[("swallowed-error", "an accepted order is stored once", "buy place: PlaceFunction > dynamodb:PutItem", &["denied"])]);
 }
