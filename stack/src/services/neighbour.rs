@@ -1,6 +1,7 @@
 //! Applies the plan in force to a service's calls. The plan decides, not this module, and a call
 //! that no fault applies to is never touched.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -78,19 +79,40 @@ impl Striker {
         &self,
         struck: Struck,
         act: impl Future<Output = T> + Send + 'static,
-        fail: impl Fn(&str, &str) -> T + Send + 'static,
+        fail: impl FnOnce(&str, &str) -> T,
     ) -> Option<T> {
-        let (answered, answer) = oneshot::channel();
+        let (acted, answer) = oneshot::channel();
+        let act = Box::pin(async move {
+            let _ = acted.send(act.await);
+        });
+        match self.struck(struck, act).await? {
+            Some(Failure { error_type, message }) => Some(fail(&error_type, &message)),
+            None => answer.await.ok(),
+        }
+    }
+
+    /// Not generic, since the many kinds of answers would make it long to compile.
+    async fn struck(&self, struck: Struck, act: Act) -> Option<Option<Failure>> {
+        let (ended, end) = oneshot::channel();
         let (ledger, plan) = (self.ledger.clone(), self.plan.clone());
         {
             let mut all = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
             while all.try_join_next().is_some() {}
             all.spawn(async move {
-                let _ = answered.send(strike(struck, act, fail, &plan, &ledger).await);
+                let _ = ended.send(strike(struck, act, &plan, &ledger).await);
             });
         }
-        answer.await.ok()
+        end.await.ok()
     }
+}
+
+/// What a call does; it keeps its answer.
+type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is answered in place of what the call did.
+struct Failure {
+    error_type: String,
+    message: String,
 }
 
 /// Where a call comes from.
@@ -125,31 +147,25 @@ struct Done {
     done: bool,
 }
 
-async fn strike<T>(
-    struck: Struck,
-    act: impl Future<Output = T>,
-    fail: impl Fn(&str, &str) -> T,
-    in_force: &PlanWatch,
-    ledger: &UnboundedSender<Entry>,
-) -> T {
+/// The failure to answer, if a fault makes one.
+async fn strike(struck: Struck, act: Act, in_force: &PlanWatch, ledger: &UnboundedSender<Entry>) -> Option<Failure> {
     let Struck { plan, decisions, request_id, root } = struck;
     let mut all: Vec<Done> = decisions.into_iter().map(|decision| Done { decision, waited: Duration::ZERO, done: true }).collect();
     hold(&mut all, Moment::Before, &plan.run, in_force).await;
-    let refusal = all.iter().find_map(|it| match &it.decision.action {
-        Action::Refuse { error_type, message } => Some(fail(error_type, message)),
+    let mut failure = all.iter().find_map(|it| match &it.decision.action {
+        Action::Refuse { error_type, message } => Some(Failure { error_type: error_type.clone(), message: message.clone() }),
         _ => None,
     });
-    let refused = refusal.is_some();
-    let mut answer = match refusal {
-        Some(refusal) => refusal,
-        None => cause::with(root.as_deref(), act).await,
-    };
+    let refused = failure.is_some();
     if !refused {
+        cause::with(root.as_deref(), act).await;
         hold(&mut all, Moment::After, &plan.run, in_force).await;
     }
     for it in &mut all {
         match &it.decision.action {
-            Action::LoseAnswer { error_type, message } if !refused => answer = fail(error_type, message),
+            Action::LoseAnswer { error_type, message } if !refused => {
+                failure = Some(Failure { error_type: error_type.clone(), message: message.clone() });
+            }
             // Another fault refused the call first, or the action is for functions only.
             Action::LoseAnswer { .. } | Action::Wait { moment: Moment::After, .. } => it.done = !refused,
             Action::Pass | Action::Refuse { .. } | Action::Wait { moment: Moment::Before, .. } => {}
@@ -160,7 +176,7 @@ async fn strike<T>(
         // The ledger may be closed; the call is answered anyway.
         let _ = ledger.send(Entry::Decided(entry(&request_id, root.as_deref(), &plan, it)));
     }
-    answer
+    failure
 }
 
 /// Waits as each fault asks, but only while the fault is in force.
