@@ -13,17 +13,16 @@ use engine::{Asked, Beside, Plan};
 use exports::shell;
 use faults::time::Time;
 use load::{Endpoint, Part};
-use reports::{Report, load_table};
 use run_folder::{FolderError, RunFolder};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Load, ToUrl};
+use crate::cli::{Crew, Load, ToUrl};
 use crate::live::{Live, Views};
-use crate::run::{new_folder, report_of, shown};
+use crate::run::{new_folder, report_of};
 use crate::signals::Signals;
 use crate::workers::{self, Role};
-use crate::{as_toml, check, local_workers, up};
+use crate::{as_toml, check, local_workers, report, slurm_workers, up};
 
 /// Sends, judges, and writes the report; the exit code is the verdict's. One of several workers sends its part, and does not judge.
 ///
@@ -46,7 +45,8 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
     match role {
         Role::Alone => alone(arguments, &plan),
         Role::Worker(part) => worker(arguments, plan, part),
-        Role::Local(count) => local_workers::run(arguments, &plan, count),
+        Role::Starts(Crew::Local(count)) => local_workers::run(arguments, &plan, count),
+        Role::Starts(Crew::Slurm(count)) => slurm_workers::run(arguments, &plan, count),
     }
 }
 
@@ -63,13 +63,13 @@ fn alone(arguments: &Load, plan: &Plan) -> Result<u8, Box<dyn Error>> {
         Ok(done) => done,
         Err(asked) => return Ok(asked.exit_code()),
     };
-    let report = report_of(&done, &folder)?;
-    views.judged(&report);
-    show(&report, folder.path(), arguments.json)?;
+    let judged = report_of(&done, &folder)?;
+    views.judged(&judged);
+    report::show(&judged, folder.path(), arguments.json)?;
     if done.asked.is_some() {
         eprintln!("stopped as asked: what was under way was given up");
     }
-    Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
+    Ok(done.asked.map_or(judged.verdict.exit_code(), |asked| asked.exit_code()))
 }
 
 fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Error>> {
@@ -106,23 +106,6 @@ fn send(
         Err(RunError::Folder(cause)) => Err(FolderError::Unwritable { path: folder.path().to_owned(), cause }.into()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Prints a report whose files are in `folder`.
-///
-/// # Errors
-/// If they cannot be read.
-pub fn show(report: &Report, folder: &Path, json: bool) -> Result<(), Box<dyn Error>> {
-    if json {
-        print!("{}", std::fs::read_to_string(folder.join("result.json"))?);
-        return Ok(());
-    }
-    print!("{}", load_table::write(report));
-    page!("\n{}: {}\n", report.verdict.name(), report.sentence);
-    report.reasons.iter().skip(1).for_each(|reason| page!("- {reason}\n"));
-    report.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    println!("report: {}", shown(&folder.join("report.html")));
-    Ok(())
 }
 
 /// The checked plan of a file or of a URL.

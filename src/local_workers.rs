@@ -28,7 +28,7 @@ const ARRIVALS: f64 = 500.0;
 const LONGEST_LEAD: Duration = Duration::from_secs(60);
 
 /// Where a worker's words go, in its folder.
-const LOG: &str = "logs/worker.log";
+pub const LOG: &str = "logs/worker.log";
 
 /// Starts the workers, waits for them, and judges; the exit code is the verdict's.
 ///
@@ -36,12 +36,7 @@ const LOG: &str = "logs/worker.log";
 /// If one cannot be started, or there is no folder to write in.
 pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Error>> {
     let (runtime, signals) = Signals::begin()?;
-    let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
-    prepare(&folder, count, arguments.force)?;
-    let start_at = arguments.workers.start_at.unwrap_or_else(|| SystemTime::now() + lead(plan.load.arrivals()));
-    eprintln!("{}\n", plan.question);
-    engine::check::power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
-    eprintln!("{count} workers send from {} on, for {} s", dates::readable(start_at), plan.timeline.end().as_secs());
+    let (folder, start_at) = begin(arguments, plan, count, lead(plan.load.arrivals()))?;
     let asked = runtime.block_on(async {
         let started = (0..count).map(|index| start(arguments, folder.path(), index, count, start_at)).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, std::io::Error>(wait_for(started, folder.path(), signals).await)
@@ -49,6 +44,20 @@ pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Erro
     runtime.shutdown_timeout(Duration::from_secs(1));
     let code = report::of_workers(folder.path(), arguments.json)?;
     Ok(asked.map_or(code, Asked::exit_code))
+}
+
+/// The folder of all workers, and when they send, as it tells the user.
+///
+/// # Errors
+/// If a folder cannot be used.
+pub fn begin(arguments: &Load, plan: &Plan, count: u64, lead: Duration) -> Result<(RunFolder, SystemTime), Box<dyn Error>> {
+    let folder = arguments.out.as_ref().map_or_else(|| new_folder(&plan.name), |folder| RunFolder::claim(folder, arguments.force))?;
+    prepare(&folder, count, arguments.force)?;
+    let start_at = arguments.workers.start_at.unwrap_or_else(|| SystemTime::now() + lead);
+    eprintln!("{}\n", plan.question);
+    engine::check::power::notices(plan).iter().for_each(|notice| eprintln!("note: {notice}"));
+    eprintln!("{count} workers send from {} on, for {} s", dates::readable(start_at), plan.timeline.end().as_secs());
+    Ok((folder, start_at))
 }
 
 /// Claims every worker's folder for a moment, so that one that cannot be used is known before anything is sent.

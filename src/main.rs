@@ -34,6 +34,7 @@ mod run_view;
 mod schema;
 mod seed;
 mod signals;
+mod slurm_workers;
 mod up;
 mod workers;
 

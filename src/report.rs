@@ -4,9 +4,10 @@ use std::error::Error;
 use std::path::Path;
 
 use reports::workers::{self, WorkersError};
+use reports::{Report, load_table};
 use run_folder::RunFolder;
 
-use crate::load_alone;
+use crate::run::shown;
 
 /// Renders again; the exit code is 0 for every verdict, because nothing was run. Of workers it is the verdict's.
 pub fn report(folder: &Path) -> Result<u8, Box<dyn Error>> {
@@ -27,7 +28,7 @@ pub fn report(folder: &Path) -> Result<u8, Box<dyn Error>> {
 pub fn of_workers(folder: &Path, json: bool) -> Result<u8, Box<dyn Error>> {
     match workers::report(folder, RunFolder::is_under_way) {
         Ok(report) => {
-            load_alone::show(&report, folder, json)?;
+            show(&report, folder, json)?;
             Ok(report.verdict.exit_code())
         }
         Err(WorkersError::Incomplete(problems)) => {
@@ -37,6 +38,23 @@ pub fn of_workers(folder: &Path, json: bool) -> Result<u8, Box<dyn Error>> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Prints a report whose files are in `folder`.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn show(report: &Report, folder: &Path, json: bool) -> Result<(), Box<dyn Error>> {
+    if json {
+        print!("{}", std::fs::read_to_string(folder.join("result.json"))?);
+        return Ok(());
+    }
+    print!("{}", load_table::write(report));
+    page!("\n{}: {}\n", report.verdict.name(), report.sentence);
+    report.reasons.iter().skip(1).for_each(|reason| page!("- {reason}\n"));
+    report.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    println!("report: {}", shown(&folder.join("report.html")));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use reports::workers::Worker;
 use reports::{Verdict, words};
 use run_folder::{FolderError, RunFolder};
 
-use crate::cli::Workers;
+use crate::cli::{Crew, Workers};
 
 /// What this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub enum Role {
     Alone,
     /// It sends its part.
     Worker(Part),
-    /// It starts so many workers on this machine.
-    Local(u64),
+    /// It has workers started.
+    Starts(Crew),
 }
 
 impl Role {
@@ -33,7 +33,7 @@ impl Role {
         match self {
             Self::Alone => 1,
             Self::Worker(part) => part.of(),
-            Self::Local(count) => count,
+            Self::Starts(Crew::Local(count) | Crew::Slurm(count)) => count,
         }
     }
 }
@@ -69,8 +69,8 @@ const ENGINES: [Engine; 5] = [
 /// # Errors
 /// If neither the command line nor an engine says which worker it is, or of how many.
 pub fn role(asked: &Workers, variable: impl Fn(&str) -> Option<String>) -> Result<Role, String> {
-    if let Some(count) = asked.workers {
-        return Ok(Role::Local(count));
+    if let Some(crew) = asked.workers {
+        return Ok(Role::Starts(crew));
     }
     if !asked.worker && asked.index.is_none() && asked.of.is_none() {
         return Ok(Role::Alone);
@@ -217,7 +217,8 @@ mod tests {
         }
         // An engine's variables alone make no worker: what is started must say so.
         assert_eq!(role(&Workers::default(), |_| Some("1".to_owned())), Ok(Role::Alone));
-        assert_eq!(role(&Workers { workers: Some(4), ..Workers::default() }, |_| None), Ok(Role::Local(4)));
+        let crew = Crew::Slurm(4);
+        assert_eq!(role(&Workers { workers: Some(crew), ..Workers::default() }, |_| None), Ok(Role::Starts(crew)));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "On several machines")]
 pub struct Workers {
-    /// Start N workers on this machine, wait for them, and judge what they measured together
-    #[arg(long, value_name = "local:N", value_parser = local, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
-    pub workers: Option<u64>,
+    /// Start N workers, wait for them, and judge what they measured together: `local:N` on this machine, `slurm:N` as an array of
+    /// Slurm that is submitted here, in a folder that all its machines share
+    #[arg(long, value_name = "local:N|slurm:N", value_parser = crew, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
+    pub workers: Option<Crew>,
     /// Be one of several workers, which one and of how many is known from the variables of the engine that started it:
     /// Kubernetes, AWS Batch, Slurm, GNU parallel
     #[arg(long)]
@@ -27,12 +28,30 @@ pub struct Workers {
     pub end_with_parent: bool,
 }
 
+/// Who starts workers, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crew {
+    /// This process.
+    Local(u64),
+    /// Slurm.
+    Slurm(u64),
+}
+
 /// The most workers that one machine is asked to start.
 const MOST: u64 = 64;
 
-fn local(text: &str) -> Result<u64, String> {
-    let count = text.strip_prefix("local:").and_then(|count| count.parse().ok()).filter(|count| (1..=MOST).contains(count));
-    count.ok_or_else(|| format!("write `local:N` with N from 1 to {MOST}; on other machines, start each with `--index` and `--of`"))
+/// The most tasks of an array, as Slurm is installed.
+const MOST_TASKS: u64 = 1_000;
+
+fn crew(text: &str) -> Result<Crew, String> {
+    let count = |by: &str, least, most| {
+        let count = text.strip_prefix(by)?.strip_prefix(':')?.parse().ok();
+        count.filter(|count| (least..=most).contains(count))
+    };
+    let crew = count("local", 1, MOST).map(Crew::Local).or_else(|| count("slurm", 2, MOST_TASKS).map(Crew::Slurm));
+    crew.ok_or_else(|| {
+        format!("write `local:N` with N from 1 to {MOST}, or `slurm:N` from 2 to {MOST_TASKS}; for others there is `brownout export`")
+    })
 }
 
 fn moment(text: &str) -> Result<SystemTime, String> {

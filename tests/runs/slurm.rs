@@ -143,6 +143,34 @@ PartitionName=all Nodes=here Default=YES
         said(submit.current_dir(folder).env("PATH", format!("{programs}:/usr/bin:/bin")))
     }
 
+    /// The command with an array that it submits, waits for and judges; Ctrl-C cancels it.
+    fn command_has_an_array_run(&self) {
+        let programs = Path::new(BROWNOUT).parent().unwrap().display();
+        let begin = |server: &Counting, measured: u64| {
+            let folder = tempfile::tempdir().unwrap();
+            file(folder.path(), &server.url, measured);
+            let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 15;
+            let mut load = Command::new(BROWNOUT);
+            load.args(["load", "shop.toml", "--out", "out", "--workers", &format!("slurm:{WORKERS}"), "--start-at", &start.to_string()]);
+            load.env("SLURM_CONF", self.folder.path().join("slurm.conf")).env("PATH", format!("{programs}:/usr/bin:/bin"));
+            load.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            (load.spawn().unwrap(), folder)
+        };
+        let server = Counting::start();
+        let (load, folder) = begin(&server, 4);
+        let output = load.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stderr), text(&output.stdout));
+        each_once(&server, 250);
+        assert_eq!(result(&folder.path().join("out"))["verdict"], "held");
+        let server = Counting::start();
+        let (load, _folder) = begin(&server, 300);
+        wait_for("requests", || server.total() > 100);
+        kill_process(Pid::from_child(&load), Signal::INT).unwrap();
+        let output = load.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+        self.wait_for_the_end();
+    }
+
     /// The report of an array to one of whose tasks something is done while it sends.
     fn cut_short(&self, act: impl Fn(&Self, &str, &Path)) -> (Output, tempfile::TempDir) {
         let server = Counting::start();
@@ -197,6 +225,8 @@ fn an_array_of_slurm_sends_each_arrival_once_and_a_task_that_is_killed_is_named(
     assert_eq!(output.status.code(), Some(0), "{}{}\n{told}", text(&output.stderr), text(&output.stdout));
     each_once(&server, 250);
     assert_eq!(result(&folder.path().join("shop-workers"))["verdict"], "held");
+
+    slurm.command_has_an_array_run();
 
     // One task is cancelled, which it hears of; in the next array one is killed.
     let (output, _folder) = slurm.cut_short(|slurm, job, _| {

@@ -41,7 +41,7 @@ pub use formats::{FORMATS, Format, Write};
 pub use game_day::{GameDay, fis_game_day, game_day_template};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
-pub use load_workers::{LoadJob, batch, kubernetes, slurm};
+pub use load_workers::{LEAD_S, LoadJob, batch, kubernetes, slurm, slurm_array};
 pub use mark::{Mark, RUN_TAG};
 pub use policies::ACTIONS;
 pub use sam::sam;

@@ -50,13 +50,19 @@ impl LoadJob {
 /// The folder that all containers share: the file, its data, and what the workers write.
 const SHARED: &str = "/load";
 
-/// Time until the start, for the engine to start all workers.
-const LEAD_S: u64 = 180;
+/// Time until the start, for the engine to start all workers, in seconds.
+pub const LEAD_S: u64 = 180;
 
 /// An array of Slurm, whose tasks must run at the same time and share the folder in which it is submitted.
 pub fn slurm(job: &LoadJob) -> Vec<File> {
-    let (label, file, out, last, minutes) = (job.label(), word(&job.file), word(&job.out()), job.workers - 1, job.minutes());
-    let text = format!(
+    vec![File::new("load.sbatch", slurm_array(job, std::slice::from_ref(&job.file), &job.out()))]
+}
+
+/// The script of that array: each task is `brownout load` with these words, and writes below the folder `out`.
+pub fn slurm_array(job: &LoadJob, words: &[String], out: &str) -> String {
+    let (label, last, minutes) = (job.label(), job.workers - 1, job.minutes());
+    let words = words.iter().map(|one| word(one)).collect::<Vec<_>>().join(" ");
+    format!(
         "#!/bin/bash
 #SBATCH --job-name={label}
 #SBATCH --array=0-{last}
@@ -69,11 +75,11 @@ pub fn slurm(job: &LoadJob) -> Vec<File> {
 #   sbatch --dependency=afterany:$job --wrap {}
 set -eu
 : \"${{BROWNOUT_START_AT:?submit it with the line at its head}}\"
-exec brownout load {file} --worker --out {out}
+exec brownout load {words} --worker --out {}
 ",
-        word(&format!("brownout report {out}"))
-    );
-    vec![File::new("load.sbatch", text)]
+        word(&format!("brownout report {}", word(out))),
+        word(out)
+    )
 }
 
 /// An Indexed Job of Kubernetes; its pods share the volume of a claim `brownout-load`.
