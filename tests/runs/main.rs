@@ -7,6 +7,7 @@ mod command;
 mod deployed;
 mod ending;
 mod explore;
+mod image;
 mod init;
 mod journeys;
 mod layer_build;
