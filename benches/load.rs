@@ -3,11 +3,14 @@
 
 #[path = "load/generators.rs"]
 mod generators;
+#[path = "load/peers.rs"]
+mod peers;
 #[path = "load/server.rs"]
 mod server;
 #[path = "support/mod.rs"]
 mod support;
 
+use peers::{Peer, Target};
 use serde_json::Value;
 use support::{Done, Part, has_flag, median, number, row, table};
 
@@ -23,8 +26,10 @@ fn main() -> Done {
 }
 
 fn measure() -> Done {
-    if has_flag("--paced") {
-        return paced(if has_flag("--short") { 4 } else { 10 });
+    if has_flag("--peers") {
+        let seconds = if has_flag("--short") { 4 } else { 10 };
+        paced(seconds)?;
+        return encrypted(seconds);
     }
     if !has_flag("--no-cost") {
         cost(if has_flag("--short") { 1 } else { 5 })?;
@@ -35,7 +40,7 @@ fn measure() -> Done {
 
 /// A server in `mode` and its address.
 fn start_server(mode: &str) -> Done<(Part, String)> {
-    let mut server = Part::start("server", &[("MODE", mode.to_owned())])?;
+    let mut server = Part::start("server", &[("MODE", mode.to_owned()), ("CORE", "0".to_owned())])?;
     let told = server.tell()?;
     let address = told.get("address").and_then(Value::as_str).ok_or("the server told no address")?.to_owned();
     Ok((server, address))
@@ -93,15 +98,54 @@ fn cost(blocks: usize) -> Done {
 /// What a request costs at a constant arrival rate, and how far from its time it leaves.
 fn paced(seconds: u32) -> Done {
     let (_server, address) = start_server("instant")?;
-    let mut rows = vec![row!["a second", "CPU us a request", "late, p50", "late, p99", "sent of due"]];
+    let target = Target { url: format!("http://{address}/"), ca: None, http2: false };
+    let peers = found(&[Peer::Brownout, Peer::Oha, Peer::K6]);
+    let mut rows = vec![row!["a second"]];
+    let names = peers.iter().map(|peer| peer.name().to_owned());
+    rows.iter_mut()
+        .for_each(|row| row.extend(names.clone().chain(["stock goose, throttled", "late, p50", "late, p99"].map(str::to_owned))));
     for rate in [500.0, 2_000.0, 4_000.0, 10_000.0] {
-        let told = generate("ours", &address, rate, seconds, 50, 1)?;
-        let sent = number(&told, "sent");
-        let late = |key: &str| format!("{:.3} ms", number(&told, key));
-        let cost = number(&told, "cpu_s") / sent * 1e6;
-        rows.push(row![rate, format!("{cost:.1}"), late("late_p50"), late("late_p99"), format!("{sent} of {}", rate * f64::from(seconds))]);
+        let mut row = row![rate];
+        for peer in &peers {
+            let cost = peer.cost(&target, Some(rate), seconds)?;
+            row.push(format!("{:.1} us, {:.1} % sent", cost.cpu_s / cost.sent * 1e6, cost.sent / rate / f64::from(seconds) * 100.0));
+        }
+        let goose = generate("goose", &address, rate, seconds, 50, 1)?;
+        let sent = number(&goose, "sent");
+        row.push(format!("{:.1} us, {:.1} % sent", number(&goose, "cpu_s") / sent * 1e6, sent / rate / f64::from(seconds) * 100.0));
+        let ours = generate("ours", &address, rate, seconds, 50, 1)?;
+        row.extend(["late_p50", "late_p99"].map(|key| format!("{:.3} ms", number(&ours, key))));
+        rows.push(row);
     }
-    table(&format!("Paced for {seconds} s, 50 connections"), &rows);
+    table(&format!("Paced for {seconds} s: processor time a request on one core (bar: at most oha's)"), &rows);
+    Ok(())
+}
+
+/// Those of the generators that this machine has; says which it has not.
+fn found(peers: &[Peer]) -> Vec<Peer> {
+    let (here, missing): (Vec<_>, Vec<_>) = peers.iter().partition(|peer| peer.program().is_some());
+    missing.iter().for_each(|peer: &Peer| println!("`{}` is not on this machine: it is not measured", peer.name()));
+    here
+}
+
+/// Requests per second of processor time over TLS, as fast as they are answered.
+fn encrypted(seconds: u32) -> Done {
+    let folder = tempfile::tempdir()?;
+    let ca = folder.path().join("ca.pem");
+    let mut server = Part::start("server", &[("MODE", "instant".to_owned()), ("CORE", "0".to_owned()), ("CA", ca.display().to_string())])?;
+    let told = server.tell()?;
+    let port = told.get("address").and_then(Value::as_str).and_then(|address| address.rsplit(':').next()).ok_or("no port")?.to_owned();
+    let mut rows = vec![row!["", "HTTP/1.1", "HTTP/2"]];
+    for peer in found(&[Peer::Brownout, Peer::Oha]) {
+        let mut row = row![peer.name()];
+        for http2 in [false, true] {
+            let target = Target { url: format!("https://localhost:{port}/"), ca: Some(ca.clone()), http2 };
+            let cost = peer.cost(&target, None, seconds)?;
+            row.push(format!("{:.0}", cost.sent / cost.cpu_s));
+        }
+        rows.push(row);
+    }
+    table("Over TLS, requests per second of processor time on one core (bar: at least oha's)", &rows);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! only itself.
 
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::support::{Done, end_with_parent, machine_clock, median, setting};
 
@@ -42,6 +48,12 @@ pub fn serve() -> Done {
         "eleven" => Mode::Eleven,
         _ => Mode::Instant,
     };
+    if let Ok(core) = setting("CORE") {
+        let mut cores = rustix::thread::CpuSet::new();
+        cores.set(core);
+        rustix::thread::sched_setaffinity(None, &cores)?;
+    }
+    let encrypts = setting::<PathBuf>("CA").ok().map(|ca| acceptor(&ca)).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -49,18 +61,43 @@ pub fn serve() -> Done {
         let took = Arc::new(Mutex::new(Vec::new()));
         loop {
             let (stream, _) = listener.accept().await?;
-            tokio::spawn(connection(stream, mode, Arc::clone(&took)));
+            let _ = stream.set_nodelay(true);
+            match encrypts.clone() {
+                None => tokio::spawn(connection(TokioIo::new(stream), mode, Arc::clone(&took), false)),
+                Some(acceptor) => tokio::spawn(encrypted(acceptor, stream, mode, Arc::clone(&took))),
+            };
         }
     })
 }
 
+/// A certificate for `localhost`, which is also the authority that is written to `ca`; HTTP/2 and 1.1.
+fn acceptor(ca: &Path) -> Done<TlsAcceptor> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    std::fs::write(ca, made.cert.pem())?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.key_pair.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions()?;
+    let mut config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn encrypted(acceptor: TlsAcceptor, stream: TcpStream, mode: Mode, took: Times) {
+    if let Ok(stream) = acceptor.accept(stream).await {
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        connection(TokioIo::new(stream), mode, took, is_http2).await;
+    }
+}
+
 type Times = Arc<Mutex<Vec<f64>>>;
 
-async fn connection(stream: TcpStream, mode: Mode, took: Times) {
-    let _ = stream.set_nodelay(true);
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: TokioIo<S>, mode: Mode, took: Times, is_http2: bool) {
     let service = service_fn(move |request: Request<Incoming>| answer(request.uri().path() == "/median", mode, Arc::clone(&took)));
     // A generator that ends closes its connections early.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = if is_http2 {
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await
+    } else {
+        hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await
+    };
 }
 
 async fn answer(of_itself: bool, mode: Mode, took: Times) -> Result<Response<Full<Bytes>>, hyper::Error> {
