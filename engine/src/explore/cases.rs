@@ -14,10 +14,11 @@ use super::ways::{Hurt, Way};
 use crate::story::Request;
 
 /// The most faults of a wave: a plan has a largest size.
-const MOST: usize = 200;
+const MOST: usize = 400;
 
-/// The most cases of a wave that take an environment from others.
+/// The most cases of a wave that take an environment from others, and how far apart they are at least.
 const MOST_ENVIRONMENTS: usize = 30;
+const ENVIRONMENTS_APART: Duration = Duration::from_millis(200);
 
 /// One way to hurt one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,18 +65,14 @@ pub struct Dealt {
 /// Which requests of a wave may be hurt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// The first may be due then.
+    /// The first arrival may begin then.
     pub from: Duration,
-    /// The last may be due then.
+    /// The last arrival may begin then.
+    pub begin: Duration,
+    /// The last request may be due then.
     pub to: Duration,
     /// How far apart the hurt requests are at least.
     pub apart: Duration,
-}
-
-impl Window {
-    fn has(&self, due: Duration) -> bool {
-        (self.from..=self.to).contains(&due)
-    }
 }
 
 impl Case {
@@ -151,14 +148,18 @@ pub fn deal(cases: &[Case], wanted: &[usize], fault_free: &Observed, window: Win
     // By place, so that what takes long is spread over the wave.
     let mut wanted: Vec<usize> = wanted.iter().copied().filter(|index| cases.get(*index).is_some()).collect();
     wanted.sort_unstable();
-    let (mut dealt, mut used, mut faults, mut environments) = (Vec::new(), BTreeSet::new(), 0, 0);
+    let (mut dealt, mut used, mut faults, mut environments) = (Vec::new(), BTreeSet::new(), 0, Vec::new());
     for index in wanted {
         let Some(case) = cases.get(index) else { continue };
-        let more = case.injections().count();
-        if faults + more > MOST || (case.takes_an_environment() && environments >= MOST_ENVIRONMENTS) {
+        let (more, takes) = (case.injections().count(), case.takes_an_environment());
+        if faults + more > MOST || (takes && environments.len() >= MOST_ENVIRONMENTS) {
             continue;
         }
-        let is_apart = |due: Duration, dealt: &[Dealt]| dealt.iter().all(|other| other.due.abs_diff(due) >= window.apart);
+        let is_apart = |due: Duration, dealt: &[Dealt]| {
+            let far = |other: Duration, apart: Duration| other.abs_diff(due) >= apart;
+            dealt.iter().all(|other| far(other.due, window.apart))
+                && (!takes || environments.iter().all(|other| far(*other, ENVIRONMENTS_APART)))
+        };
         let found = candidates.iter().find(|candidate| {
             candidate.endpoint == case.first.place.endpoint
                 && !used.contains(&candidate.arrival)
@@ -168,7 +169,7 @@ pub fn deal(cases: &[Case], wanted: &[usize], fault_free: &Observed, window: Win
         if let Some(Candidate { arrival, root, due, .. }) = found {
             used.insert(*arrival);
             faults += more;
-            environments += usize::from(case.takes_an_environment());
+            environments.extend(takes.then_some(*due));
             dealt.push(Dealt { case: index, arrival: *arrival, root: (*root).to_owned(), due: *due });
         }
     }
@@ -184,15 +185,15 @@ struct Candidate<'a> {
     spots: Vec<Spot>,
 }
 
-/// The first request of each arrival to each endpoint, if all of the arrival is within the window, by
-/// the time when it is due.
+/// The first request of each arrival to each endpoint within the window, by the time when it is due.
 fn candidates(fault_free: &Observed, window: Window) -> Vec<Candidate<'_>> {
     let mut all = Vec::new();
     for (arrival, requests) in fault_free.arrivals() {
-        if !requests.iter().all(|request| window.has(request.due)) {
+        let begun = requests.iter().map(|request| request.due).min();
+        if !begun.is_some_and(|begun| (window.from..=window.begin).contains(&begun)) {
             continue;
         }
-        for request in firsts(requests) {
+        for request in firsts(requests).into_iter().filter(|request| request.due <= window.to) {
             let spots = fault_free.tree(&request.root).map(|tree| tree.spots()).unwrap_or_default();
             all.push(Candidate { arrival, endpoint: request.endpoint, root: &request.root, due: request.due, spots });
         }
@@ -221,8 +222,9 @@ mod tests {
     use faults::Kind;
     use faults::kinds::again::Again;
 
-    use super::super::fixtures::{arrival, fault_free, root};
+    use super::super::fixtures::{arrival, fault_free, later, request, root, roots, seen};
     use super::*;
+    use crate::story::Story;
 
     fn call(operation: &str) -> Spot {
         Spot::Call { function: "place".into(), service: "dynamodb".into(), operation: operation.into(), number: 1, delivery: 1 }
@@ -241,7 +243,8 @@ mod tests {
     }
 
     fn window(to_s: u64, apart_s: u64) -> Window {
-        Window { from: Duration::from_secs(1), to: Duration::from_secs(to_s), apart: Duration::from_secs(apart_s) }
+        let to = Duration::from_secs(to_s);
+        Window { from: Duration::from_secs(1), begin: to, to, apart: Duration::from_secs(apart_s) }
     }
 
     #[test]
@@ -258,6 +261,23 @@ mod tests {
         let mut elsewhere = cases[0].clone();
         elsewhere.first.place.endpoint = "buy look".into();
         assert_eq!(deal(&[elsewhere], &[0], &fault_free, window(5, 0)), []);
+    }
+
+    #[test]
+    fn what_comes_late_in_a_journey_is_hurt_if_its_arrival_begins_in_time() {
+        // Arrival 2 begins at 2 s and pays at 15 s.
+        let late = 1_000_002;
+        let requests = vec![request(root(2), "buy place", 2, 201), request(later(2), "buy pay", 15, 201)];
+        let sightings = seen(2, &["o"]).into_iter().chain(seen(late, &["o"])).collect();
+        let story = Story { requests, breaches: Vec::new() };
+        let fault_free = Observed::of(story, sightings, std::iter::empty(), &BTreeSet::new(), &roots());
+        let mut pay = case(Way::Error);
+        pay.first.place.endpoint = "buy pay".into();
+        let seconds = Duration::from_secs;
+        for (begin, to, dealt) in [(5, 20, 1), (5, 14, 0), (1, 20, 0)] {
+            let window = Window { from: seconds(1), begin: seconds(begin), to: seconds(to), apart: Duration::ZERO };
+            assert_eq!(deal(std::slice::from_ref(&pay), &[0], &fault_free, window).len(), dealt, "{begin} {to}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::path::Path;
 use super::place::Only;
 use super::roots::Roots;
 use super::saved::{Saved, SoFar};
-use super::wave::{self, Ended};
+use super::wave::{self, Ended, LONGEST_JOURNEY};
 use super::{Budget, Explore, ExploreError, Explored, Stages};
 use crate::Asked;
 use crate::nearest::there_are;
@@ -27,7 +27,8 @@ use crate::nearest::there_are;
 const ARRIVALS: f64 = 100.0;
 /// The shortest and the longest time in which requests are hurt.
 const SPAN: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(25));
-/// How far apart the cases of a run are at least, so that many arrivals of it are not hurt.
+/// One of so many arrivals of a run is hurt at most, so that many are not; where there are few, cases are so far apart.
+const ONE_OF: f64 = 2.0;
 const APART: Duration = Duration::from_millis(200);
 /// How far apart the cases are that others may have hurt.
 const FAR_APART: Duration = Duration::from_millis(1500);
@@ -38,8 +39,10 @@ struct Exploring<'a> {
     stages: &'a mut dyn Stages,
     ground: Ground,
     roots: Roots,
-    /// When the last request may be hurt.
+    /// When the last arrival that is hurt begins.
     to: Duration,
+    /// How far apart the cases of a run are at least.
+    apart: Duration,
     fault_free: Observed,
     matrix: Matrix,
     tried: BTreeMap<usize, Tried>,
@@ -62,7 +65,8 @@ pub(super) async fn explore(asked: &Explore, stages: &mut dyn Stages) -> Result<
     known(&asked.only, &ground)?;
     let to = wave::first() + span(&asked.plan);
     let mut exploring = Exploring {
-        roots: Roots::of(&wave::plan(plan, &ground, wave::timeline(to), Vec::new())),
+        roots: Roots::of(&wave::plan(plan, &ground, wave::timeline(to + LONGEST_JOURNEY), Vec::new())),
+        apart: apart(plan.load.arrivals()),
         asked,
         stages,
         ground,
@@ -98,6 +102,11 @@ fn span(plan: &crate::Plan) -> Duration {
     let rates = plan.load.journeys.iter().map(|journey| journey.rate).chain(plan.load.systems.iter().map(|load| load.rate()));
     let slowest = rates.filter(|rate| *rate > 0.0).fold(f64::INFINITY, f64::min);
     Duration::try_from_secs_f64(ARRIVALS / slowest).unwrap_or(SPAN.1).clamp(SPAN.0, SPAN.1)
+}
+
+/// How far apart cases are, for this many arrivals a second.
+fn apart(arrivals: f64) -> Duration {
+    Duration::try_from_secs_f64(ONE_OF / arrivals).unwrap_or(APART).min(APART)
 }
 
 impl Exploring<'_> {
@@ -181,8 +190,9 @@ impl Exploring<'_> {
                 return Ok(End::Budget);
             }
             let wanted: Vec<usize> = open.iter().copied().take(room).collect();
-            let apart = if are_apart { FAR_APART } else { APART };
-            let window = Window { from: wave::first(), to: self.to, apart };
+            let apart = if are_apart { FAR_APART } else { self.apart };
+            // What comes late in a journey is hurt too.
+            let window = Window { from: wave::first(), begin: self.to, to: self.to + LONGEST_JOURNEY, apart };
             let dealt = deal(&self.matrix.cases, &wanted, &self.fault_free, window);
             if dealt.is_empty() {
                 // No request of the traffic has these places within the time of a wave.

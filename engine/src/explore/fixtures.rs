@@ -51,7 +51,7 @@ pub fn later(number: u32) -> String {
 /// The arrivals of those requests.
 pub fn roots() -> Roots {
     let mut roots = Roots::default();
-    for number in 0..200 {
+    for number in 0..500 {
         roots.insert(&root(number), arrival(number));
         roots.insert(&later(number), arrival(number));
     }

@@ -26,8 +26,8 @@ const LEAD: Duration = Duration::from_millis(300);
 /// Arrivals go on this long after the last hurt one.
 const TAIL: Duration = Duration::from_millis(1500);
 
-/// How long a journey takes at most before arrivals wait for a user.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(20);
+/// How long a journey takes at most before arrivals wait for a user; what comes later in one is not hurt.
+pub const LONGEST_JOURNEY: Duration = Duration::from_secs(20);
 
 /// What a wave runs on.
 pub struct Stage {
