@@ -1,8 +1,10 @@
 //! Puts the traffic together: signs in, connects, begins, tells what happens, and ends. It judges nothing.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use load::{Ended, Sending, TrafficError};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 
@@ -11,6 +13,9 @@ use crate::invariants::Quiet;
 use crate::traffic::order::Order;
 use crate::traffic::preparation::{Companion, Preparation};
 use crate::traffic::steps;
+
+/// So long events gather before they are looked at.
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// Traffic under way. What it started ends when it is dropped.
 pub struct Traffic {
@@ -53,10 +58,17 @@ impl Traffic {
     /// The next event; `None` once all requests have come to their end and nothing more has happened. It may be called again
     /// later: devices go on until the traffic is finished or dropped.
     pub async fn next(&mut self) -> Option<Event> {
-        tokio::select! {
-            biased;
-            event = self.events.recv() => event,
-            () = self.sending.over() => self.events.try_recv().ok(),
+        loop {
+            // Nobody waits for an event: to be woken by each would cost a request more than its sending.
+            match self.events.try_recv() {
+                Ok(event) => return Some(event),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(GATHERING) => {}
+                () = self.sending.over() => return self.events.try_recv().ok(),
+            }
         }
     }
 
