@@ -10,7 +10,7 @@ mod server;
 #[path = "support/mod.rs"]
 mod support;
 
-use peers::{Peer, Target};
+use peers::{Cost, Peer, Target};
 use serde_json::Value;
 use support::{Done, Part, has_flag, median, number, row, table};
 
@@ -107,12 +107,11 @@ fn paced(seconds: u32) -> Done {
     for rate in [500.0, 2_000.0, 4_000.0, 10_000.0] {
         let mut row = row![rate];
         for peer in &peers {
-            let cost = peer.cost(&target, Some(rate), seconds)?;
-            row.push(format!("{:.1} us, {:.1} % sent", cost.cpu_s / cost.sent * 1e6, cost.sent / rate / f64::from(seconds) * 100.0));
+            row.push(peer.cost(&target, rate, seconds)?.shown());
         }
         let goose = generate("goose", &address, rate, seconds, 50, 1)?;
         let sent = number(&goose, "sent");
-        row.push(format!("{:.1} us, {:.1} % sent", number(&goose, "cpu_s") / sent * 1e6, sent / rate / f64::from(seconds) * 100.0));
+        row.push(Cost { due: rate * f64::from(seconds), sent, cpu_s: number(&goose, "cpu_s") }.shown());
         let ours = generate("ours", &address, rate, seconds, 50, 1)?;
         row.extend(["late_p50", "late_p99"].map(|key| format!("{:.3} ms", number(&ours, key))));
         rows.push(row);
@@ -128,7 +127,10 @@ fn found(peers: &[Peer]) -> Vec<Peer> {
     here
 }
 
-/// Requests per second of processor time over TLS, as fast as they are answered.
+/// Requests a second over TLS.
+const ENCRYPTED: f64 = 4_000.0;
+
+/// What a request costs over TLS.
 fn encrypted(seconds: u32) -> Done {
     let folder = tempfile::tempdir()?;
     let ca = folder.path().join("ca.pem");
@@ -140,12 +142,11 @@ fn encrypted(seconds: u32) -> Done {
         let mut row = row![peer.name()];
         for http2 in [false, true] {
             let target = Target { url: format!("https://localhost:{port}/"), ca: Some(ca.clone()), http2 };
-            let cost = peer.cost(&target, None, seconds)?;
-            row.push(format!("{:.0}", cost.sent / cost.cpu_s));
+            row.push(peer.cost(&target, ENCRYPTED, seconds)?.shown());
         }
         rows.push(row);
     }
-    table("Over TLS, requests per second of processor time on one core (bar: at least oha's)", &rows);
+    table(&format!("Over TLS at {ENCRYPTED} a second for {seconds} s: processor time a request on one core (bar: at most oha's)"), &rows);
     Ok(())
 }
 

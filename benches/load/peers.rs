@@ -37,10 +37,19 @@ pub struct Target {
 
 /// What a generator used.
 pub struct Cost {
+    /// Requests that were to be sent.
+    pub due: f64,
     /// Requests that were sent.
     pub sent: f64,
     /// Seconds of processor time.
     pub cpu_s: f64,
+}
+
+impl Cost {
+    /// In a table.
+    pub fn shown(&self) -> String {
+        format!("{:.1} us, {:.1} % sent", self.cpu_s / self.sent * 1e6, self.sent / self.due * 100.0)
+    }
 }
 
 impl Peer {
@@ -64,13 +73,14 @@ impl Peer {
         named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join(self.name())).find(|file| file.is_file()))
     }
 
-    /// What `seconds` of requests cost at a rate a second; `None` sends the next when one was answered.
-    pub fn cost(self, target: &Target, rate: Option<f64>, seconds: u32) -> Done<Cost> {
-        let (short, long) = (self.run(target, rate, SHORT_S)?, self.run(target, rate, SHORT_S + seconds)?);
-        Ok(Cost { sent: long.sent - short.sent, cpu_s: long.cpu_s - short.cpu_s })
+    /// What `seconds` of requests cost at a rate a second.
+    pub fn cost(self, target: &Target, rate: f64, seconds: u32) -> Done<Cost> {
+        let ((before, start_s), (sent, cpu_s)) = (self.run(target, rate, SHORT_S)?, self.run(target, rate, SHORT_S + seconds)?);
+        Ok(Cost { due: rate * f64::from(seconds), sent: sent - before, cpu_s: cpu_s - start_s })
     }
 
-    fn run(self, target: &Target, rate: Option<f64>, seconds: u32) -> Done<Cost> {
+    /// Requests that were sent, and seconds of processor time.
+    fn run(self, target: &Target, rate: f64, seconds: u32) -> Done<(f64, f64)> {
         let program = self.program().ok_or_else(|| format!("`{}` is not on this machine", self.name()))?;
         let folder = tempfile::tempdir()?;
         let mut command = Command::new("taskset");
@@ -83,16 +93,16 @@ impl Peer {
         let cpu_s = used(pid)?;
         let output = child.wait_with_output()?;
         let sent = self.sent(&output.stdout, folder.path()).map_err(|why| format!("`{}`: {why}", self.name()))?;
-        Ok(Cost { sent, cpu_s })
+        Ok((sent, cpu_s))
     }
 
-    fn arguments(self, target: &Target, rate: Option<f64>, seconds: u32, folder: &Path) -> Done<Vec<String>> {
+    fn arguments(self, target: &Target, rate: f64, seconds: u32, folder: &Path) -> Done<Vec<String>> {
         let mut all: Vec<String> = Vec::new();
         let mut add = |words: &[&str]| all.extend(words.iter().map(|&word| word.to_owned()));
         let (ca, time) = (target.ca.as_ref().map(|ca| ca.display().to_string()), format!("{seconds}s"));
         match self {
             Self::Brownout => {
-                let rate = format!("{}/s", rate.unwrap_or(200_000.0));
+                let rate = format!("{rate}/s");
                 add(&["load", &target.url, "--rate", &rate, "--for", &format!("{}s", seconds - 1), "--warm-up", "1s"]);
                 add(&["--out", &folder.join("out").display().to_string()]);
                 if let Some(ca) = &ca {
@@ -101,9 +111,7 @@ impl Peer {
             }
             Self::Oha => {
                 add(&["--no-tui", "--output-format", "json", "-c", CONNECTIONS, "-z", &time]);
-                if let Some(rate) = rate {
-                    add(&["-q", &rate.to_string(), "--latency-correction"]);
-                }
+                add(&["-q", &rate.to_string(), "--latency-correction"]);
                 if let Some(ca) = &ca {
                     add(&["--cacert", ca]);
                 }
@@ -111,7 +119,6 @@ impl Peer {
                 add(&[&target.url]);
             }
             Self::K6 => {
-                let rate = rate.ok_or("k6 runs paced alone here")?;
                 let script = folder.join("script.js");
                 let scenario = format!(
                     "{{executor: 'constant-arrival-rate', rate: {rate}, timeUnit: '1s', duration: '{time}', preAllocatedVUs: {CONNECTIONS}}}"
