@@ -1,6 +1,6 @@
 # The workers of a load in containers: one static program, and no shell.
 #   docker build --tag registry.example.com/brownout:0.1.0 .
-# It is compiled anew, which takes half an hour on two cores.
+# It is compiled anew, which takes a quarter of an hour on two cores.
 FROM docker.io/library/rust:1.95 AS build
 WORKDIR /brownout
 COPY . .

@@ -184,7 +184,7 @@ fn a_weakness_of_a_shipped_system_is_found_and_without_it_nothing() {
         std::fs::write(&path, file).unwrap();
         explore(&path, folder, arguments)
     };
-    let only = ["--only", "service:dynamodb:GetItem", "--pairs", "none"];
+    let only = ["--only", "service:dynamodb:GetItem", "--pairs", "none", "--budget", "40"];
     let weak = explored(&[&only[..], &["--weakness", "outage-reads-as-absence"]].concat());
     assert_eq!(weak.code, 3, "{}", weak.story());
     assert!(weak.findings().iter().any(|(rule, ..)| rule == "F-2"), "{}", weak.story());
