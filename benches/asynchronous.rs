@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
-use support::{Done, TICKS_PER_S, has_flag, number, row, table};
+use support::{Counted, Done, counted_time, has_flag, number, row, table};
 
 fn main() -> Done {
     if !support::is_wanted() {
@@ -54,12 +54,12 @@ fn measured(folder: &Path, system: &str, endpoint: &str, load: &str, seconds: u3
     );
     let file = folder.join("load.toml");
     std::fs::write(&file, text)?;
-    let (before, from) = (childrens_processor_time(), Instant::now());
+    let (before, from) = (counted_time("self", Counted::Children), Instant::now());
     let mut command = Command::new(support::BROWNOUT);
     // Everything is already built.
     command.arg("run").arg(&file).arg("--out").arg(folder).env_remove("CARGO");
     let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    let cores = (childrens_processor_time() - before) / from.elapsed().as_secs_f64();
+    let cores = (counted_time("self", Counted::Children) - before) / from.elapsed().as_secs_f64();
     let result = std::fs::read(folder.join("result.json")).map_err(|error| format!("the run ended with {ended} and no result: {error}"))?;
     Ok(figures(&serde_json::from_slice(&result)?, endpoint, cores))
 }
@@ -82,13 +82,4 @@ fn figures(result: &Value, endpoint: &str, cores: f64) -> Vec<String> {
         format!("{cores:.2}"),
         text("/verdict").trim_matches('"'),
     ]
-}
-
-/// Seconds of processor time of all processes that this one has started and waited for, including
-/// their children.
-fn childrens_processor_time() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name in brackets: state is field 3, cutime and cstime are 16 and 17 (proc_pid_stat(5)).
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(13).take(2)).into_iter().flatten();
-    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_S
 }

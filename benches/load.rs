@@ -40,7 +40,13 @@ fn measure() -> Done {
 
 /// A server in `mode` and its address.
 fn start_server(mode: &str) -> Done<(Part, String)> {
-    let mut server = Part::start("server", &[("MODE", mode.to_owned()), ("CORE", "0".to_owned())])?;
+    start_server_with(mode, &[])
+}
+
+/// The same with more settings.
+fn start_server_with(mode: &str, more: &[(&str, String)]) -> Done<(Part, String)> {
+    let settings = [&[("MODE", mode.to_owned()), ("CORE", "0".to_owned())], more].concat();
+    let mut server = Part::start("server", &settings)?;
     let told = server.tell()?;
     let address = told.get("address").and_then(Value::as_str).ok_or("the server told no address")?.to_owned();
     Ok((server, address))
@@ -100,10 +106,9 @@ fn paced(seconds: u32) -> Done {
     let (_server, address) = start_server("instant")?;
     let target = Target { url: format!("http://{address}/"), ca: None, http2: false };
     let peers = found(&[Peer::Brownout, Peer::Oha, Peer::K6]);
-    let mut rows = vec![row!["a second"]];
-    let names = peers.iter().map(|peer| peer.name().to_owned());
-    rows.iter_mut()
-        .for_each(|row| row.extend(names.clone().chain(["stock goose, throttled", "late, p50", "late, p99"].map(str::to_owned))));
+    let mut head = row!["a second"];
+    head.extend(peers.iter().map(|peer| peer.name()).chain(["stock goose, throttled", "late, p50", "late, p99"]).map(str::to_owned));
+    let mut rows = vec![head];
     for rate in [500.0, 2_000.0, 4_000.0, 10_000.0] {
         let mut row = row![rate];
         for peer in &peers {
@@ -134,9 +139,8 @@ const ENCRYPTED: f64 = 4_000.0;
 fn encrypted(seconds: u32) -> Done {
     let folder = tempfile::tempdir()?;
     let ca = folder.path().join("ca.pem");
-    let mut server = Part::start("server", &[("MODE", "instant".to_owned()), ("CORE", "0".to_owned()), ("CA", ca.display().to_string())])?;
-    let told = server.tell()?;
-    let port = told.get("address").and_then(Value::as_str).and_then(|address| address.rsplit(':').next()).ok_or("no port")?.to_owned();
+    let (_server, address) = start_server_with("instant", &[("CA", ca.display().to_string())])?;
+    let (_, port) = address.rsplit_once(':').ok_or("the server's address has no port")?;
     let mut rows = vec![row!["", "HTTP/1.1", "HTTP/2"]];
     for peer in found(&[Peer::Brownout, Peer::Oha]) {
         let mut row = row![peer.name()];

@@ -96,7 +96,7 @@ impl Stack {
     /// Seconds of processor time that the stack's living processes have used.
     fn processor_time(&self) -> f64 {
         let environments = stack::guard::marked(&self.marker).into_iter().map(|pid| pid.unsigned_abs());
-        environments.chain([self.part.pid()]).map(ticks).sum::<f64>() / support::TICKS_PER_S
+        environments.chain([self.part.pid()]).map(|pid| support::counted_time(&pid.to_string(), support::Counted::Itself)).sum()
     }
 }
 
@@ -110,14 +110,6 @@ impl Drop for Stack {
         }
         let _ = stack::guard::end_all(&self.marker);
     }
-}
-
-/// User and system time of a process: fields 14 and 15, counted after the name, which may contain
-/// anything.
-fn ticks(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-    fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
 }
 
 fn addresses(folder: &Path) -> Done<Addresses> {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
-use crate::support::{BROWNOUT, Done, TICKS_PER_S, number, wait_for_quiet};
+use crate::support::{BROWNOUT, Counted, Done, counted_time, number, wait_for_quiet};
 
 /// The core of the generator; the server's is the other.
 const CORE: &str = "1";
@@ -90,7 +90,9 @@ impl Peer {
         let pid = Pid::from_child(&child);
         // Its output is one line, or little: it does not fill the pipe.
         waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-        let cpu_s = used(pid)?;
+        // It has ended and is still there, for it is not waited for yet; what it waited for itself counts too.
+        let stat = pid.as_raw_nonzero().to_string();
+        let cpu_s = counted_time(&stat, Counted::Itself) + counted_time(&stat, Counted::Children);
         let output = child.wait_with_output()?;
         let sent = self.sent(&output.stdout, folder.path()).map_err(|why| format!("`{}`: {why}", self.name()))?;
         Ok((sent, cpu_s))
@@ -148,13 +150,4 @@ impl Peer {
             }
         })
     }
-}
-
-/// Processor time of a process that has ended and nobody waited for, with what it waited for itself.
-fn used(pid: Pid) -> Done<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    // utime, stime, cutime, cstime: 14 to 17, of which the first here is the third.
-    let ticks: f64 = fields.skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / TICKS_PER_S)
 }

@@ -41,8 +41,6 @@ struct Exploring<'a> {
     roots: Roots,
     /// When the last arrival that is hurt begins.
     to: Duration,
-    /// How far apart the cases of a run are at least.
-    apart: Duration,
     fault_free: Observed,
     matrix: Matrix,
     tried: BTreeMap<usize, Tried>,
@@ -66,7 +64,6 @@ pub(super) async fn explore(asked: &Explore, stages: &mut dyn Stages) -> Result<
     let to = wave::first() + span(&asked.plan);
     let mut exploring = Exploring {
         roots: Roots::of(&wave::plan(plan, &ground, wave::timeline(to + LONGEST_JOURNEY), Vec::new())),
-        apart: apart(plan.load.arrivals()),
         asked,
         stages,
         ground,
@@ -190,7 +187,7 @@ impl Exploring<'_> {
                 return Ok(End::Budget);
             }
             let wanted: Vec<usize> = open.iter().copied().take(room).collect();
-            let apart = if are_apart { FAR_APART } else { self.apart };
+            let apart = if are_apart { FAR_APART } else { apart(self.asked.plan.load.arrivals()) };
             // What comes late in a journey is hurt too.
             let window = Window { from: wave::first(), begin: self.to, to: self.to + LONGEST_JOURNEY, apart };
             let dealt = deal(&self.matrix.cases, &wanted, &self.fault_free, window);

@@ -59,7 +59,7 @@ impl Traffic {
     /// later: devices go on until the traffic is finished or dropped.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            // Nobody waits for an event: to be woken by each would cost a request more than its sending.
+            // Without waiting for the next: being woken for each event would cost more than sending its request.
             match self.events.try_recv() {
                 Ok(event) => return Some(event),
                 Err(TryRecvError::Disconnected) => return None,
