@@ -9,7 +9,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,6 +18,9 @@ pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
 /// The places for runs on this machine.
 const PLACES: usize = 8;
+
+/// How long a run that takes few of them may come before one that takes many and has waited longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// The folder of the command and of the programs that it starts, all of them built: once, and not by each run.
 pub fn programs() -> &'static Path {
@@ -69,10 +71,6 @@ pub fn copy(from: &Path, to: &Path) {
 /// Held while a run goes on.
 pub struct Turn(#[allow(dead_code, reason = "held for its locks")] Vec<File>);
 
-fn places() -> Vec<File> {
-    (0..PLACES).map(|n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap()).collect()
-}
-
 /// How much of this machine a run takes.
 #[derive(Clone, Copy)]
 pub enum Share {
@@ -87,14 +85,40 @@ pub enum Share {
 }
 
 impl Share {
-    /// Waits for it.
-    pub fn take(self) -> Turn {
+    const fn places(self) -> usize {
         match self {
-            Self::All => in_order(PLACES),
-            Self::Half => in_order(PLACES / 2),
-            Self::Quarter => in_order(PLACES / 4),
-            Self::Place => any(),
+            Self::All => PLACES,
+            Self::Half => PLACES / 2,
+            Self::Quarter => PLACES / 4,
+            Self::Place => 1,
         }
+    }
+
+    /// Waits for it. Others may pass, but not for ever.
+    pub fn take(self) -> Turn {
+        let gate = File::create(std::env::temp_dir().join("brownout-tests.lock")).unwrap();
+        let (begun, mut is_shut) = (Instant::now(), false);
+        loop {
+            if !is_shut && begun.elapsed() > LONGEST_WAIT {
+                gate.lock().unwrap();
+                is_shut = true;
+            }
+            let may_enter = is_shut || gate.try_lock_shared().is_ok();
+            if let Some(turn) = may_enter.then(|| self.free()).flatten() {
+                return turn;
+            }
+            if !is_shut {
+                gate.unlock().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// All of its places at once, or none.
+    fn free(self) -> Option<Turn> {
+        let open = |n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap();
+        let taken: Vec<_> = (0..PLACES).map(open).filter(|place| place.try_lock().is_ok()).take(self.places()).collect();
+        (taken.len() == self.places()).then_some(Turn(taken))
     }
 
     /// Runs an experiment, given as text, to its end, on this share.
@@ -104,24 +128,6 @@ impl Share {
         let running = start(folder.path(), text, arguments);
         ended(running, folder)
     }
-}
-
-fn any() -> Turn {
-    loop {
-        if let Some(place) = places().into_iter().rev().find(|place| place.try_lock().is_ok()) {
-            return Turn(vec![place]);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Takes `count` places, always in the same order, so that no two wait for each other.
-fn in_order(count: usize) -> Turn {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let first = NUMBER.fetch_add(1, Ordering::Relaxed) % (PLACES / count) * count;
-    let taken: Vec<_> = places().into_iter().skip(first).take(count).collect();
-    taken.iter().for_each(|place| place.lock().unwrap());
-    Turn(taken)
 }
 
 /// Runs `test` for each case at once; each waits for its turn. If one fails, the caller fails once
