@@ -28,7 +28,7 @@ pub use options::TemplateOptions;
 pub use up::Up;
 use values::{seed, utf8};
 pub use watch::Watch;
-pub use workers::{Crew, Workers};
+pub use workers::{Crew, Starter, Workers};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]

@@ -17,12 +17,12 @@ use run_folder::{FolderError, RunFolder};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Crew, Load, ToUrl};
+use crate::cli::{Crew, Load, Starter, ToUrl};
 use crate::live::{Live, Views};
 use crate::run::{new_folder, report_of};
 use crate::signals::Signals;
 use crate::workers::{self, Role};
-use crate::{as_toml, check, local_workers, report, slurm_workers, up};
+use crate::{as_toml, check, report, up};
 
 /// Sends, judges, and writes the report; the exit code is the verdict's. One of several workers sends its part, and does not judge.
 ///
@@ -45,8 +45,11 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
     match role {
         Role::Alone => alone(arguments, &plan),
         Role::Worker(part) => worker(arguments, plan, part),
-        Role::Starts(Crew::Local(count)) => local_workers::run(arguments, &plan, count),
-        Role::Starts(Crew::Slurm(count)) => slurm_workers::run(arguments, &plan, count),
+        Role::Starts(Crew { starter, count }) => match starter {
+            Starter::Local => workers::local::run(arguments, &plan, count),
+            Starter::Slurm => workers::slurm::run(arguments, &plan, count),
+            Starter::Kubernetes => workers::kubernetes::run(arguments, &plan, count),
+        },
     }
 }
 
@@ -83,7 +86,11 @@ fn worker(arguments: &Load, mut plan: Plan, part: Part) -> Result<u8, Box<dyn Er
     let (folder, worker) = workers::begin(out, arguments.force, &plan, part)?;
     let sent = send(arguments, &plan, &folder, &runtime, signals, &mut Views::new(live))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
-    sent.map_or_else(|asked| Ok(asked.exit_code()), |done| workers::end(worker, &done, &plan, &folder))
+    let ended = sent.map_or_else(|asked| Ok(asked.exit_code()), |done| workers::end(worker, &done, &plan, &folder));
+    if arguments.workers.send_folder {
+        workers::sent_folder::send(folder.path(), std::io::stdout().lock())?;
+    }
+    ended
 }
 
 /// Sends what the plan says.

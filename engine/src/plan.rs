@@ -76,6 +76,8 @@ pub struct Plan {
     pub stop: Option<MoreThanFor>,
     /// What it needs as a wave of an exploration.
     pub wave: Option<Wave>,
+    /// What was read beside the file.
+    pub read: Read,
 }
 
 /// What a wave of an exploration needs beyond an experiment: its stack follows requests, and each
@@ -89,6 +91,15 @@ pub struct Wave {
     /// How many environments of each function are started beforehand: a new one delays the requests
     /// of others.
     pub warm: BTreeMap<String, u32>,
+}
+
+/// What a file leans on: whoever has it sent from another machine takes these along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Files of rows, logs and certificates, as the file names them.
+    pub files: BTreeSet<PathBuf>,
+    /// Environment variables.
+    pub variables: BTreeSet<String>,
 }
 
 impl Plan {

@@ -1,5 +1,6 @@
 //! How `brownout load` is shared by several processes.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// On several machines, or in several processes.
@@ -7,9 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[command(next_help_heading = "On several machines")]
 pub struct Workers {
     /// Start N workers, wait for them, and judge what they measured together: `local:N` on this machine, `slurm:N` as an array of
-    /// Slurm that is submitted here, in a folder that all its machines share
-    #[arg(long, value_name = "local:N|slurm:N", value_parser = crew, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
+    /// Slurm that is submitted here, in a folder that all its machines share, `kubernetes:N` as pods where `kubectl` leads
+    #[arg(long, value_name = "WHERE:N", value_parser = crew, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
     pub workers: Option<Crew>,
+    /// The container image with this version of brownout, for `--workers kubernetes:N`
+    #[arg(long, env = "BROWNOUT_IMAGE", value_name = "IMAGE")]
+    pub image: Option<String>,
     /// Be one of several workers, which one and of how many is known from the variables of the engine that started it:
     /// Kubernetes, AWS Batch, Slurm, GNU parallel
     #[arg(long)]
@@ -26,31 +30,61 @@ pub struct Workers {
     /// End with the process that started it
     #[arg(long, hide = true)]
     pub end_with_parent: bool,
+    /// Print what a report needs, at the end
+    #[arg(long, hide = true)]
+    pub send_folder: bool,
 }
 
 /// Who starts workers, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crew {
-    /// This process.
-    Local(u64),
-    /// Slurm.
-    Slurm(u64),
+pub struct Crew {
+    /// Who.
+    pub starter: Starter,
+    /// How many.
+    pub count: u64,
 }
 
-/// The most workers that one machine is asked to start.
-const MOST: u64 = 64;
+/// Who starts workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// This process.
+    Local,
+    /// Slurm.
+    Slurm,
+    /// Kubernetes.
+    Kubernetes,
+}
 
-/// The most tasks of an array, as Slurm is installed.
-const MOST_TASKS: u64 = 1_000;
+impl Starter {
+    const ALL: [Self; 3] = [Self::Local, Self::Slurm, Self::Kubernetes];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Slurm => "slurm",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+
+    /// How many it can be asked for: of Slurm the most tasks of an array as it is installed; of Kubernetes as many as are followed at once.
+    fn counts(self) -> RangeInclusive<u64> {
+        match self {
+            Self::Local => 1..=64,
+            Self::Slurm => 2..=1_000,
+            Self::Kubernetes => 2..=64,
+        }
+    }
+}
 
 fn crew(text: &str) -> Result<Crew, String> {
-    let count = |by: &str, least, most| {
-        let count = text.strip_prefix(by)?.strip_prefix(':')?.parse().ok();
-        count.filter(|count| (least..=most).contains(count))
+    let read = |starter: Starter| {
+        let count = text.strip_prefix(starter.name())?.strip_prefix(':')?.parse().ok()?;
+        starter.counts().contains(&count).then_some(Crew { starter, count })
     };
-    let crew = count("local", 1, MOST).map(Crew::Local).or_else(|| count("slurm", 2, MOST_TASKS).map(Crew::Slurm));
-    crew.ok_or_else(|| {
-        format!("write `local:N` with N from 1 to {MOST}, or `slurm:N` from 2 to {MOST_TASKS}; for others there is `brownout export`")
+    Starter::ALL.into_iter().find_map(read).ok_or_else(|| {
+        let forms =
+            Starter::ALL.map(|known| format!("`{}:N` with N from {} to {}", known.name(), known.counts().start(), known.counts().end()));
+        format!("write {}; for others there is `brownout export`", forms.join(", or "))
     })
 }
 

@@ -2,7 +2,7 @@
 //! one zip for Lambda. Every program is checked: one that needs a newer glibc than allowed fails
 //! the command.
 
-mod archive;
+pub mod archive;
 pub mod elf;
 mod licences;
 mod publish;

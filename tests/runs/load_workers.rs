@@ -82,7 +82,7 @@ pub(crate) fn file(folder: &Path, url: &str, measured: u64) -> PathBuf {
 }
 
 /// So many seconds from now, as `--start-at` reads it: time for workers to get ready on a busy machine.
-fn soon() -> String {
+pub(crate) fn soon() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     (now.as_secs() + 10).to_string()
 }

@@ -10,6 +10,7 @@ mod explore;
 mod image;
 mod init;
 mod journeys;
+mod kubernetes;
 mod layer_build;
 mod live;
 mod load_alone;

@@ -225,7 +225,7 @@ impl Check<'_> {
     }
 
     fn text(&mut self, span: &Range<usize>, text: &str, known: &BTreeSet<String>) -> Option<Text> {
-        let read = match Text::read(text, |name| std::env::var(name).ok()) {
+        let read = match Text::read(text, |name| self.variable(name)) {
             Ok(read) => read,
             Err(error) => {
                 self.complain(span.clone(), error.to_string());
@@ -304,7 +304,7 @@ impl Check<'_> {
     }
 
     fn rows(&mut self, data: &Spanned<std::path::PathBuf>) -> Rows {
-        let path = self.folder.join(data.get_ref());
+        let path = self.named(data.get_ref());
         match rows(&path) {
             Ok(rows) if rows.is_empty() => {
                 self.complain(data.span(), format!("`{}` has no row", data.get_ref().display()));

@@ -62,9 +62,9 @@ impl Check<'_> {
     pub(super) fn header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {
         let value = match value.strip_prefix('$') {
             None => value.to_owned(),
-            Some(variable) => match std::env::var(variable) {
-                Ok(value) => value,
-                Err(_) => {
+            Some(variable) => match self.variable(variable) {
+                Some(value) => value,
+                None => {
                     self.complain(span, format!("the header `{name}` takes its value from `{variable}`; set this environment variable"));
                     return None;
                 }

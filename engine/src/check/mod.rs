@@ -10,6 +10,7 @@ mod load;
 mod own_stack;
 pub mod power;
 mod reach;
+mod read;
 mod replay;
 mod rules;
 mod shape;
@@ -31,7 +32,7 @@ use super::bounds::Errors;
 use super::deployed::Deployed;
 use super::file::{self, ExpectEntry, File, Wrong};
 use super::own_stack::OwnStack;
-use super::plan::Plan;
+use super::plan::{Plan, Read};
 use crate::nearest::there_are;
 
 /// The time between the baseline and the fault phase, which is not recorded: the last answers of
@@ -115,6 +116,7 @@ fn checked(kind: RunKind, folder: &Path, name: &str, text: &str, beside: Beside<
         not_among: Vec::new(),
         recorded: Vec::new(),
         notices: Vec::new(),
+        read: Read::default(),
     };
     let plan = reading.file.and_then(|file| check.is_of_its_kind(&file).then(|| check.plan(name, &file)));
     check.wrong.sort_by_key(|wrong| wrong.span.start);
@@ -142,6 +144,8 @@ struct Check<'a> {
     recorded: Vec<String>,
     /// What is no mistake, and should be known before the start.
     notices: Vec<String>,
+    /// What was read beside the file.
+    read: Read,
 }
 
 /// What faults can strike and aims can refer to.
@@ -234,10 +238,11 @@ impl Check<'_> {
             notices: Vec::new(),
             unseen,
             wave: None,
+            read: Read::default(),
         };
         self.would_be_refused(aws::section(file), &plan);
         self.reach(file, &plan);
-        Plan { notices: std::mem::take(&mut self.notices), ..plan }
+        Plan { notices: std::mem::take(&mut self.notices), read: std::mem::take(&mut self.read), ..plan }
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {

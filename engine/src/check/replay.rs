@@ -65,7 +65,7 @@ impl Check<'_> {
     /// The lines that are sent again.
     fn logged(&mut self, log: &Spanned<PathBuf>, entry: &JourneyEntry) -> Option<Vec<Logged>> {
         let shown = log.get_ref().display();
-        let text = match std::fs::read_to_string(self.folder.join(log.get_ref())) {
+        let text = match std::fs::read_to_string(self.named(log.get_ref())) {
             Ok(text) => text,
             Err(error) => {
                 self.complain(log.span(), format!("`{shown}`: {error}"));

@@ -24,13 +24,13 @@ impl Check<'_> {
         }
     }
 
-    fn read_tls(&self, TlsOptions { ca, cert, key, http }: &TlsOptions) -> Result<Tls, String> {
+    fn read_tls(&mut self, TlsOptions { ca, cert, key, http }: &TlsOptions) -> Result<Tls, String> {
         let http = match http {
             None => Http::Either,
             Some(HttpVersion::Http1) => Http::Http1,
             Some(HttpVersion::Http2) => Http::Http2,
         };
-        let [ca, cert, key] = [ca, cert, key].map(|path| path.as_ref().map(|path| self.folder.join(path)));
+        let [ca, cert, key] = [ca, cert, key].map(|path| path.as_ref().map(|path| self.named(path)));
         let shown = match (&cert, &key) {
             (Some(cert), Some(key)) => Some((cert.as_path(), key.as_path())),
             (None, None) if ca.is_none() && http != Http::Either => return Ok(Tls::default().speaking(http)),

@@ -23,6 +23,9 @@ const RECORD: &str = "worker.json";
 
 const LATENCY_LOG: &str = "latency.hlog";
 
+/// What a report needs of each.
+pub const FILES: [&str; 3] = [RECORD, LATENCY_LOG, SERVICE_LOG];
+
 /// What prevents a verdict, ready to read.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {

@@ -62,14 +62,14 @@ impl Text {
     ///
     /// # Errors
     /// Says what is not understood.
-    pub fn read(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, TextError> {
+    pub fn read(text: &str, mut environment: impl FnMut(&str) -> Option<String>) -> Result<Self, TextError> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
             let (inside, after) = after.split_once("}}").ok_or_else(|| TextError::Open(text.to_owned()))?;
             if !before.is_empty() {
                 parts.push(Part::Literal(before.to_owned()));
             }
-            parts.push(part(inside.trim(), &environment)?);
+            parts.push(part(inside.trim(), &mut environment)?);
             rest = after;
         }
         if !rest.is_empty() {
@@ -114,7 +114,7 @@ impl Text {
     }
 }
 
-fn part(inside: &str, environment: &impl Fn(&str) -> Option<String>) -> Result<Part, TextError> {
+fn part(inside: &str, environment: &mut impl FnMut(&str) -> Option<String>) -> Result<Part, TextError> {
     let unknown = || TextError::Unknown(inside.to_owned());
     let words: Vec<&str> = inside.split_whitespace().collect();
     match words.as_slice() {

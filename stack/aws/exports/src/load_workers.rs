@@ -1,4 +1,4 @@
-//! `export slurm`, `export batch`, `export kubernetes`: the workers of a load as an array job of an engine. All begin at one time, which
+//! `export slurm`, `export batch` and, beside this file, `export kubernetes`: the workers of a load as an array job of an engine. All begin at one time, which
 //! is given when the job is submitted; each finds its part by the engine's own variables. Judging is not the engine's: `brownout report`
 //! does it.
 
@@ -25,30 +25,30 @@ pub struct LoadJob {
 
 impl LoadJob {
     /// A name that every engine takes: lower case, digits and hyphens.
-    fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let label: String = self.name.chars().map(plain).take(40).collect();
         format!("brownout-{}", label.trim_matches('-'))
     }
 
     /// The folder of all workers, beside the file.
-    fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         format!("{}-workers", self.name)
     }
 
     /// How long a worker may take, in whole minutes: ten for its start and its last answers.
-    fn minutes(&self) -> u64 {
+    pub(crate) fn minutes(&self) -> u64 {
         self.length.as_secs().div_ceil(60) + 10
     }
 
     /// The file's name: in a container it is in the shared folder.
-    fn in_folder(&self) -> String {
+    pub(crate) fn in_folder(&self) -> String {
         format!("{SHARED}/{}", self.file.rsplit('/').next().unwrap_or(&self.file))
     }
 }
 
 /// The folder that all containers share: the file, its data, and what the workers write.
-const SHARED: &str = "/load";
+pub(crate) const SHARED: &str = "/load";
 
 /// Time until the start, for the engine to start all workers, in seconds.
 pub const LEAD_S: u64 = 180;
@@ -80,47 +80,6 @@ exec brownout load {words} --worker --out {}
         word(&format!("brownout report {}", word(out))),
         word(out)
     )
-}
-
-/// An Indexed Job of Kubernetes; its pods share the volume of a claim `brownout-load`.
-pub fn kubernetes(job: &LoadJob) -> Vec<File> {
-    let volume = "load";
-    let container = json!({
-        "name": "worker",
-        "image": "${BROWNOUT_IMAGE}",
-        "command": ["brownout"],
-        "args": ["load", job.in_folder(), "--worker", "--of", job.workers.to_string(), "--out", format!("{SHARED}/{}", job.out())],
-        "env": [{"name": "BROWNOUT_START_AT", "value": "${BROWNOUT_START_AT}"}],
-        "resources": {"requests": {"cpu": "2", "memory": "1Gi"}},
-        "volumeMounts": [{"name": volume, "mountPath": SHARED}],
-    });
-    // One that is started again would send its part when the others have sent theirs.
-    let manifest = json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": job.label()},
-        "spec": {
-            "completionMode": "Indexed",
-            "completions": job.workers,
-            "parallelism": job.workers,
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": job.minutes() * 60,
-            "template": {"spec": {
-                "restartPolicy": "Never",
-                "containers": [container],
-                "volumes": [{"name": volume, "persistentVolumeClaim": {"claimName": "brownout-load"}}],
-            }},
-        },
-    });
-    let head = format!(
-        "# All workers begin at one time. The claim `brownout-load` can be mounted by many pods, and has the file and its data:
-#   export BROWNOUT_IMAGE=registry.example.com/brownout:0.1.0 BROWNOUT_START_AT=$(($(date +%s) + {LEAD_S}))
-#   envsubst '$BROWNOUT_IMAGE $BROWNOUT_START_AT' < job.yaml | kubectl create -f -
-# When all have ended, in a pod with the same volume: brownout report {SHARED}/{}
-",
-        job.out()
-    );
-    vec![File::new("job.yaml", head + &yaml(&manifest))]
 }
 
 /// An array job of AWS Batch on Fargate, with its queue; its containers share a file system of EFS.

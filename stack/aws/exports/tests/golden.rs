@@ -8,7 +8,7 @@ mod example;
 
 use std::path::Path;
 
-use exports::{File, LoadJob};
+use exports::{Brought, File, LoadJob};
 
 fn compare(folder: &str, files: &[File]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
@@ -62,6 +62,15 @@ fn the_jobs_of_a_load_match_the_golden_files() {
     compare("slurm", &exports::slurm(&job));
     compare("batch", &exports::batch(&job));
     compare("kubernetes", &exports::kubernetes(&job));
+    let brought = Brought {
+        name: Brought::name(&job, 1_769_860_800),
+        image: "registry.example.com/brownout:0.1.0".into(),
+        arguments: ["load", &Brought::path("shop.toml"), "--worker", "--of", "8", "--out", Brought::OUT].map(str::to_owned).into(),
+        files: [("shop.toml", "rows"), ("data/orders.csv", "id\n1\n")].map(|(path, text)| (path.to_owned(), text.into())).into(),
+        variables: [("TOKEN".to_owned(), "secret".to_owned())].into(),
+    };
+    let written = |name, value| File { name, text: format!("{value:#}\n") };
+    compare("kubernetes-workers", &[written("secret.json", brought.secret()), written("job.json", brought.job(&job))]);
 }
 
 #[test]

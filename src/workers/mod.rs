@@ -1,6 +1,11 @@
 //! One of several workers that share a load: which one it is, and what it writes. It never judges: `brownout report` does, when all have
 //! ended.
 
+pub mod kubernetes;
+pub mod local;
+pub mod sent_folder;
+pub mod slurm;
+
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -33,7 +38,7 @@ impl Role {
         match self {
             Self::Alone => 1,
             Self::Worker(part) => part.of(),
-            Self::Starts(Crew::Local(count) | Crew::Slurm(count)) => count,
+            Self::Starts(crew) => crew.count,
         }
     }
 }
@@ -178,6 +183,7 @@ pub fn end(worker: Worker, done: &Done, plan: &Plan, folder: &RunFolder) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Starter;
 
     type Case<'a> = (Option<u64>, Option<u64>, &'a [(&'a str, &'a str)], Result<Role, String>);
 
@@ -217,7 +223,7 @@ mod tests {
         }
         // An engine's variables alone make no worker: what is started must say so.
         assert_eq!(role(&Workers::default(), |_| Some("1".to_owned())), Ok(Role::Alone));
-        let crew = Crew::Slurm(4);
+        let crew = Crew { starter: Starter::Slurm, count: 4 };
         assert_eq!(role(&Workers { workers: Some(crew), ..Workers::default() }, |_| None), Ok(Role::Starts(crew)));
     }
 

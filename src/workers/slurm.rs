@@ -10,9 +10,9 @@ use exports::{LEAD_S, LoadJob, slurm_array};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::local::{LOG, begin};
 use crate::cli::Load;
 use crate::load_alone::words;
-use crate::local_workers::{LOG, begin};
 use crate::report;
 use crate::signals::Signals;
 
