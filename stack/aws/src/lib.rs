@@ -26,18 +26,21 @@ pub mod targets;
 pub mod undo;
 
 mod client;
+mod credentials;
 
 pub use client::{GRACE, Lambda};
 pub use patience::Patience;
 
 pub use aws_config::SdkConfig;
 
-/// Credentials, Region and endpoint as the SDK finds them; `region` takes precedence if it is
-/// given.
+/// Credentials, Region and endpoint as the SDK finds them, and credentials that it cannot find as AWS's command line does; `region` takes
+/// precedence if it is given.
 pub async fn config(region: Option<&str>) -> SdkConfig {
-    let found = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    let region = region.map(|region| aws_config::Region::new(region.to_owned()));
+    let credentials = credentials::Found::new(region.clone()).await;
+    let found = aws_config::defaults(aws_config::BehaviorVersion::latest()).credentials_provider(credentials);
     match region {
-        Some(region) => found.region(aws_config::Region::new(region.to_owned())).load().await,
+        Some(region) => found.region(region).load().await,
         None => found.load().await,
     }
 }
@@ -49,5 +52,5 @@ pub async fn config(region: Option<&str>) -> SdkConfig {
 pub async fn credentials(config: &SdkConfig) -> Result<(), String> {
     let provider = config.credentials_provider().ok_or("nothing provides them")?;
     let provided = aws_sdk_lambda::config::ProvideCredentials::provide_credentials(&provider).await;
-    provided.map(drop).map_err(|error| error.to_string())
+    provided.map(drop).map_err(|error| protocol::chain(&error))
 }
