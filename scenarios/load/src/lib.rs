@@ -22,6 +22,7 @@ pub mod sender;
 mod sending;
 mod shape;
 pub mod shares;
+pub mod signed_in;
 mod timeline;
 mod tls;
 pub mod tokens;

@@ -1,5 +1,7 @@
 //! Tokens, good and bad. No token ever reaches an event, a log or a report.
 
+use std::time::Duration;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -25,6 +27,18 @@ pub struct Tokens {
     /// Gives new tokens; not every sign-in gives one.
     #[serde(alias = "RefreshToken", default)]
     pub refresh_token: Option<String>,
+    #[serde(alias = "ExpiresIn", default)]
+    expires_in: Option<u32>,
+}
+
+/// How long tokens are good for where the pool does not say: as long as Cognito's are unless a client says otherwise.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+impl Tokens {
+    /// How long the access and the id token are good for.
+    pub fn good_for(&self) -> Duration {
+        self.expires_in.map_or(HOUR, |seconds| Duration::from_secs(seconds.into()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,9 +55,14 @@ pub struct SignIn {
 }
 
 impl SignIn {
+    /// At an address, with the password of all users.
+    pub(crate) fn of(address: &str, password: &str) -> Self {
+        Self { address: address.to_owned(), password: password.to_owned() }
+    }
+
     /// As these addresses say.
     pub fn at(addresses: &Addresses) -> Self {
-        Self { address: addresses.sign_in.clone(), password: addresses.password.clone() }
+        Self::of(&addresses.sign_in, &addresses.password)
     }
 
     /// The body of a sign-in of `user` at `client`.

@@ -70,10 +70,12 @@ impl SystemLoad for ThermostatLoad {
         let number = Thermostat.numbers().start;
         let convergence = Arc::new(Convergence::default());
         let api = traffic.order.api(API)?;
-        let people = Thermostats::prepare(traffic.voice(number, api), traffic.order, self.homes, Arc::clone(&convergence)).await?;
+        let (people, staying) =
+            Thermostats::prepare(traffic.voice(number, api), traffic.order, self.homes, Arc::clone(&convergence)).await?;
         let dies = traffic.order.setup.weaknesses.iter().any(|name| name == DIES_ON_REJECT);
         let devices = Devices::connect(traffic.order, self.homes, dies, traffic.events.clone(), convergence).await?;
         traffic.companions.push(Box::new(devices));
+        traffic.tasks.spawn(staying);
         traffic.send(Arc::new(people), api, self.rate.0, number, JOURNEY);
         Ok(())
     }

@@ -27,9 +27,25 @@ pub(crate) struct Token {
 
 #[derive(Default)]
 struct Shelf {
-    fresh: VecDeque<Token>,
+    fresh: VecDeque<Fresh>,
     used: VecDeque<(Token, Instant)>,
     apart: Option<Token>,
+}
+
+/// A token that nobody has used.
+struct Fresh {
+    token: Token,
+    /// When a quarter of its time is left: it may be used for a while.
+    until: Instant,
+}
+
+impl Shelf {
+    /// The one that has been here longest and is still good.
+    fn take(&mut self) -> Option<Token> {
+        let now = Instant::now();
+        self.fresh.retain(|fresh| now < fresh.until);
+        self.fresh.pop_front().map(|fresh| fresh.token)
+    }
 }
 
 /// The stock.
@@ -67,7 +83,7 @@ impl Stock {
     pub(crate) fn fresh(&self, user: User) -> Option<Token> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
-        let token = shelf.fresh.pop_front();
+        let token = shelf.take();
         self.taken.notify_one();
         if let Some(token) = &token {
             shelf.used.push_back((token.clone(), Instant::now()));
@@ -85,7 +101,7 @@ impl Stock {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
         self.taken.notify_one();
-        shelf.apart = shelf.fresh.pop_front().or_else(|| shelf.apart.take());
+        shelf.apart = shelf.take().or_else(|| shelf.apart.take());
         shelf.apart.clone()
     }
 
@@ -119,8 +135,15 @@ impl Stock {
             }
             let sign_ins = wanted.iter().map(|(user, client)| async move {
                 let tokens = self.sign_in.tokens(client, user.name).await?;
+                let until = Instant::now() + tokens.good_for() * 3 / 4;
                 let token = Token { id: self.next_id.fetch_add(1, Relaxed), text: tokens.id_token.into() };
-                self.shelves.lock().unwrap_or_else(PoisonError::into_inner).entry(*user).or_default().fresh.push_back(token);
+                self.shelves
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(*user)
+                    .or_default()
+                    .fresh
+                    .push_back(Fresh { token, until });
                 Ok::<(), TrafficError>(())
             });
             futures::future::try_join_all(sign_ins).await?;

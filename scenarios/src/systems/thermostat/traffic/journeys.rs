@@ -10,6 +10,7 @@ use crate::systems::thermostat::homes;
 use async_trait::async_trait;
 use load::deck::Deck;
 use load::open_model::{Answer, Arrival, Hands, Scenario};
+use load::signed_in::StaySignedIn;
 use load::tokens::{self, Forger, SignIn, Tokens};
 use load::{Journey, TrafficError};
 
@@ -51,8 +52,7 @@ pub(crate) struct Thermostats {
     voice: Voice,
     deck: Deck<Kind>,
     homes: Vec<Home>,
-    /// Access tokens by user.
-    tokens: HashMap<String, String>,
+    people: Arc<StaySignedIn>,
     bad: Vec<(Bad, String)>,
     /// How often each device was set, to see whether another journey has set it since.
     sets: Mutex<HashMap<String, u64>>,
@@ -70,29 +70,25 @@ struct Turn {
 }
 
 impl Thermostats {
-    /// Signs all users in, at most 16 at a time.
+    /// Signs all users in; the future keeps them so.
     pub(crate) async fn prepare(
         voice: Voice,
         order: &crate::traffic::order::Order,
         count: u32,
         convergence: Arc<Convergence>,
-    ) -> Result<Self, TrafficError> {
+    ) -> Result<(Self, impl Future<Output = ()> + use<>), TrafficError> {
         let homes = homes(count);
-        let (pool, sign_in) = (order.pool("thermostat")?, &SignIn::at(&order.addresses));
+        let pool = order.pool("thermostat")?;
         let users: Vec<String> = homes.iter().flat_map(|home| home.users().map(ToOwned::to_owned)).collect();
-        let mut signed_in = HashMap::new();
-        for some in users.chunks(16) {
-            let entries = some.iter().map(|user| async move {
-                Ok::<_, TrafficError>((user.clone(), sign_in.tokens(&pool.client_id, user).await?.access_token))
-            });
-            signed_in.extend(futures::future::try_join_all(entries).await?);
-        }
+        let (people, good_for) = StaySignedIn::begin(SignIn::at(&order.addresses), &pool.client_id, users).await?;
         let first = homes.first().ok_or_else(|| TrafficError::Preparation("there are no homes".to_owned()))?;
-        let own = signed_in.get(&first.john).cloned().unwrap_or_default();
+        let own = people.token(&first.john).unwrap_or_default();
         let forged = Forger::new()?.forge(&own)?;
         let expired = tokens::expired(&order.addresses, pool, &first.john).await;
         let bad = bad_variants(forged, expired);
-        Ok(Self { voice, deck: Deck::new(order.seed, &WEIGHTS), homes, tokens: signed_in, bad, sets: Mutex::default(), convergence })
+        let deck = Deck::new(order.seed, &WEIGHTS);
+        let staying = Arc::clone(&people).stay(good_for);
+        Ok((Self { voice, deck, homes, people, bad, sets: Mutex::default(), convergence }, staying))
     }
 
     fn home(&self, turn: u64) -> Option<&Home> {
@@ -151,11 +147,11 @@ impl Thermostats {
         };
         let time = words::HALF_PAST_THREE;
         let (caller, request) = bad.asks(&home.john, device);
-        let own = self.tokens.get(&home.john).map(String::as_str);
+        let own = self.people.token(&home.john);
         let token = match bad {
             Bad::NoToken => None,
             Bad::Forged | Bad::Expired | Bad::Garbage => Some(token.as_str()),
-            _ => own,
+            _ => own.as_deref(),
         };
         let body = bad.body().map_or_else(|| words::body(&request, time), ToOwned::to_owned);
         let path = format!("/control/{}", words::device_of(&request).unwrap_or("Thermostat-unknown"));
@@ -165,10 +161,10 @@ impl Thermostats {
 
     async fn ask(&self, hands: &mut Hands<'_>, arrival: Arrival, turn: Turn) -> Option<Answer> {
         let Caller::Valid(user) = &turn.caller else { return None };
-        let token = self.tokens.get(user)?.as_str();
+        let token = self.people.token(user)?;
         let path = words::device_of(&turn.request).map_or_else(|| "/items".to_owned(), |device| format!("/control/{device}"));
         let body = words::body(&turn.request, turn.time);
-        self.send(hands, arrival, turn, path, body, Some(token)).await
+        self.send(hands, arrival, turn, path, body, Some(&token)).await
     }
 
     async fn send(
