@@ -17,7 +17,7 @@ use serde_json::Value;
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
 /// The places for runs on this machine.
-const PLACES: usize = 8;
+const PLACES: usize = 12;
 
 /// How long a run that takes few of them may come before one that takes many and has waited longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);

@@ -27,8 +27,9 @@ pub struct Tokens {
     /// Gives new tokens; not every sign-in gives one.
     #[serde(alias = "RefreshToken", default)]
     pub refresh_token: Option<String>,
+    /// How long the access and the id token are good for, in seconds.
     #[serde(alias = "ExpiresIn", default)]
-    expires_in: Option<u32>,
+    pub expires_in: Option<u32>,
 }
 
 /// How long tokens are good for where the pool does not say: as long as Cognito's are unless a client says otherwise.

@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn without_an_expired_token_that_variant_is_left_out() {
         let variants = |expired| bad_variants(String::new(), expired).into_iter().map(|(bad, _)| bad).collect::<Vec<_>>();
-        let expired = || Tokens { access_token: "a".to_owned(), id_token: "i".to_owned(), refresh_token: None };
+        let expired = || Tokens { access_token: "a".to_owned(), id_token: "i".to_owned(), refresh_token: None, expires_in: None };
         assert!(variants(Some(expired())).contains(&Bad::Expired));
         assert!(!variants(None).contains(&Bad::Expired));
         assert_eq!(variants(Some(expired())).len(), 9);
