@@ -48,6 +48,7 @@ pub fn load(arguments: &Load) -> Result<u8, Box<dyn Error>> {
         Role::Starts(Crew { starter, count }) => match starter {
             Starter::Local => workers::local::run(arguments, &plan, count),
             Starter::Slurm => workers::slurm::run(arguments, &plan, count),
+            Starter::Batch => workers::batch::run(arguments, &plan, count),
             Starter::Kubernetes => workers::kubernetes::run(arguments, &plan, count),
         },
     }

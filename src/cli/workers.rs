@@ -1,6 +1,7 @@
 //! How `brownout load` is shared by several processes.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// On several machines, or in several processes.
@@ -8,12 +9,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[command(next_help_heading = "On several machines")]
 pub struct Workers {
     /// Start N workers, wait for them, and judge what they measured together: `local:N` on this machine, `slurm:N` as an array of
-    /// Slurm that is submitted here, in a folder that all its machines share, `kubernetes:N` as pods where `kubectl` leads
+    /// Slurm that is submitted here, in a folder that all its machines share, `kubernetes:N` as pods where `kubectl` leads, `batch:N` as an
+    /// array job of AWS Batch
     #[arg(long, value_name = "WHERE:N", value_parser = crew, conflicts_with_all = ["worker", "index", "of", "live", "otlp"])]
     pub workers: Option<Crew>,
     /// The container image with this version of brownout, for `--workers kubernetes:N`
     #[arg(long, env = "BROWNOUT_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
+    /// The queue of AWS Batch, for `--workers batch:N`
+    #[arg(long, value_name = "NAME")]
+    pub job_queue: Option<String>,
+    /// The job definition of AWS Batch, for `--workers batch:N`
+    #[arg(long, value_name = "NAME")]
+    pub job_definition: Option<String>,
+    /// The folder, here, that the containers of AWS Batch see as `/load`
+    #[arg(long, value_name = "DIR", default_value = "/load")]
+    pub shared: PathBuf,
     /// Be one of several workers, which one and of how many is known from the variables of the engine that started it:
     /// Kubernetes, AWS Batch, Slurm, GNU parallel
     #[arg(long)]
@@ -53,25 +64,30 @@ pub enum Starter {
     Slurm,
     /// Kubernetes.
     Kubernetes,
+    /// AWS Batch.
+    Batch,
 }
 
 impl Starter {
-    const ALL: [Self; 3] = [Self::Local, Self::Slurm, Self::Kubernetes];
+    const ALL: [Self; 4] = [Self::Local, Self::Slurm, Self::Kubernetes, Self::Batch];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Slurm => "slurm",
             Self::Kubernetes => "kubernetes",
+            Self::Batch => "batch",
         }
     }
 
-    /// How many it can be asked for: of Slurm the most tasks of an array as it is installed; of Kubernetes as many as are followed at once.
+    /// How many it can be asked for: of Slurm the most tasks of an array as it is installed, of Batch as Batch has it (2 at least, too); of
+    /// Kubernetes as many as are followed at once.
     fn counts(self) -> RangeInclusive<u64> {
         match self {
             Self::Local => 1..=64,
             Self::Slurm => 2..=1_000,
             Self::Kubernetes => 2..=64,
+            Self::Batch => 2..=10_000,
         }
     }
 }

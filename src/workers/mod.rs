@@ -1,6 +1,7 @@
 //! One of several workers that share a load: which one it is, and what it writes. It never judges: `brownout report` does, when all have
 //! ended.
 
+pub mod batch;
 pub mod kubernetes;
 pub mod local;
 pub mod sent_folder;

@@ -2,9 +2,7 @@
 //! pod as a process that has nothing but what the job and its secret give it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -13,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::containers::{Answer, Asked, Container, serve};
 use crate::load_workers::{Counting, each_once, file, result, soon, text, wait_for};
 use crate::support::{BROWNOUT, Share};
 
@@ -21,37 +20,11 @@ const NAMESPACE: &str = "/namespaces/default/";
 /// An image that no registry has.
 const NOWHERE: &str = "registry.example.com/nowhere:1";
 
-struct Pod {
-    child: Option<Child>,
-    log: PathBuf,
-}
-
-impl Pod {
-    fn is_over(&mut self) -> bool {
-        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
-    }
-
-    fn phase(&mut self) -> &'static str {
-        match self.child.as_mut().map(|child| child.try_wait().unwrap()) {
-            None => "Pending",
-            Some(None) => "Running",
-            Some(Some(status)) if status.success() => "Succeeded",
-            Some(Some(_)) => "Failed",
-        }
-    }
-
-    fn terminate(&mut self) {
-        if !self.is_over() {
-            kill_process(Pid::from_child(self.child.as_ref().unwrap()), Signal::TERM).unwrap();
-        }
-    }
-}
-
 #[derive(Default)]
 struct State {
     secrets: BTreeMap<String, Value>,
     jobs: BTreeMap<String, Value>,
-    pods: Vec<Pod>,
+    pods: Vec<Container>,
     /// The secrets whose job takes them along.
     owned: Vec<String>,
 }
@@ -64,31 +37,22 @@ struct Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for child in self.state().pods.iter_mut().filter_map(|pod| pod.child.as_mut()) {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.state().pods.clear();
     }
 }
 
 impl Cluster {
     fn start() -> Self {
         let (folder, state) = (tempfile::tempdir().unwrap(), Arc::<Mutex<State>>::default());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let (shared, at) = (Arc::clone(&state), folder.path().to_owned());
+        let unknown = |asked: &Asked| (404, Answer::Json(refusal(404, "NotFound", &asked.path)));
+        let address = serve(move |asked| answer(asked, &shared, &at).unwrap_or_else(|| unknown(asked)));
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "here", "users": [],
             "clusters": [{"name": "here", "cluster": {"server": format!("http://{address}")}}],
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": ""}}],
         });
         std::fs::write(folder.path().join("config"), config.to_string()).unwrap();
-        let (shared, at) = (Arc::clone(&state), folder.path().to_owned());
-        std::thread::spawn(move || {
-            for wire in listener.incoming().map_while(Result::ok) {
-                let (state, at) = (Arc::clone(&shared), at.clone());
-                std::thread::spawn(move || serve(wire, &state, &at));
-            }
-        });
         Self { folder, state }
     }
 
@@ -112,57 +76,27 @@ impl Cluster {
     }
 }
 
-fn serve(wire: TcpStream, state: &Mutex<State>, folder: &Path) {
-    let mut reader = BufReader::new(wire.try_clone().unwrap());
-    let (mut head, mut line) = (Vec::new(), String::new());
-    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-        head.push(std::mem::take(&mut line));
-    }
-    let Some(first) = head.first() else { return };
-    let length = head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).unwrap();
-    let words: Vec<&str> = first.split(' ').collect();
-    let (path, query) = words[1].split_once('?').unwrap_or((words[1], ""));
-    let (status, kind, answer) = match answer(words[0], path, query, &body, state, folder) {
-        Some((status, Answer::Json(value))) => (status, "application/json", value.to_string()),
-        Some((status, Answer::Text(text))) => (status, "text/plain", text),
-        None => (404, "application/json", refusal(404, "NotFound", path).to_string()),
-    };
-    let _ = write!(
-        &wire,
-        "HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{answer}",
-        answer.len()
-    );
-}
-
-enum Answer {
-    Json(Value),
-    Text(String),
-}
-
 fn refusal(code: u16, reason: &str, message: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "reason": reason, "message": message})
 }
 
-fn answer(method: &str, path: &str, query: &str, body: &[u8], state: &Mutex<State>, folder: &Path) -> Option<(u16, Answer)> {
-    if let Some(value) = discovery(path) {
+fn answer(asked: &Asked, state: &Mutex<State>, folder: &Path) -> Option<(u16, Answer)> {
+    if let Some(value) = discovery(&asked.path) {
         return Some((200, Answer::Json(value)));
     }
-    let (api, resource) = path.split_once(NAMESPACE)?;
-    let value = || serde_json::from_slice::<Value>(body).unwrap();
+    let (api, resource) = asked.path.split_once(NAMESPACE)?;
     let mut words = resource.splitn(3, '/');
     let (kind, name, part) = (words.next()?, words.next(), words.next());
-    let found = match (method, api, kind, name, part) {
-        ("POST", "/api/v1", "secrets", None, None) => state.lock().unwrap().secret(value()),
-        ("PATCH", "/api/v1", "secrets", Some(name), None) => state.lock().unwrap().patch(name, &value()),
-        ("POST", "/apis/batch/v1", "jobs", None, None) => state.lock().unwrap().job(value(), folder),
+    let found = match (asked.method.as_str(), api, kind, name, part) {
+        ("POST", "/api/v1", "secrets", None, None) => state.lock().unwrap().secret(asked.json()),
+        ("PATCH", "/api/v1", "secrets", Some(name), None) => state.lock().unwrap().patch(name, &asked.json()),
+        ("POST", "/apis/batch/v1", "jobs", None, None) => state.lock().unwrap().job(asked.json(), folder),
         // Of what it patches, `kubectl` wants to know how it is now.
         ("GET", "/api/v1", "secrets", Some(name), None) => state.lock().unwrap().secrets.get(name)?.clone(),
         ("DELETE", _, "jobs" | "secrets", Some(name), None) => state.lock().unwrap().delete(kind, name)?,
         ("GET", "/api/v1", "pods", None, None) => {
             let mut state = state.lock().unwrap();
-            let job = state.jobs.keys().next().filter(|job| query.contains(&format!("job-name%3D{job}"))).cloned();
+            let job = state.jobs.keys().next().filter(|job| asked.query.contains(&format!("job-name%3D{job}"))).cloned();
             json!({"kind": "PodList", "apiVersion": "v1", "items": job.map(|_| state.listed()).unwrap_or_default()})
         }
         ("GET", "/api/v1", "pods", Some(name), None) => {
@@ -176,8 +110,7 @@ fn answer(method: &str, path: &str, query: &str, body: &[u8], state: &Mutex<Stat
         }
         _ => return None,
     };
-    let status = found.get("code").and_then(Value::as_u64).unwrap_or(if method == "POST" { 201 } else { 200 });
-    Some((u16::try_from(status).unwrap(), Answer::Json(found)))
+    Some((if asked.method == "POST" { 201 } else { 200 }, Answer::Json(found)))
 }
 
 /// What `kubectl` asks before it does anything.
@@ -249,11 +182,11 @@ impl State {
     }
 
     /// A pod as a process: the secret's files below its `/load`, its variables and no others, and nothing else of this machine but the program.
-    fn pod(&self, spec: &Value, index: u64, folder: &Path) -> Pod {
+    fn pod(&self, spec: &Value, index: u64, folder: &Path) -> Container {
         let container = &spec["containers"][0];
         let log = folder.join(format!("{index}.log"));
         if container["image"] == NOWHERE {
-            return Pod { child: None, log };
+            return Container { child: None, log };
         }
         let (load, out) = (folder.join(format!("{index}-load")), folder.join(format!("{index}-out")));
         std::fs::create_dir(&out).unwrap();
@@ -268,26 +201,21 @@ impl State {
             std::fs::write(path, value(&volume["secretName"], &item["key"])).unwrap();
         }
         assert_eq!((&container["command"], &container["volumeMounts"][0]["mountPath"]), (&json!(["brownout"]), &json!("/load")));
-        let said = std::fs::File::create(&log).unwrap();
-        let mut program = Command::new(BROWNOUT);
-        program.env_clear().env("JOB_COMPLETION_INDEX", index.to_string()).current_dir("/");
-        for variable in container["env"].as_array().unwrap() {
+        let variables = container["env"].as_array().unwrap().iter().map(|variable| {
             let from = &variable["valueFrom"]["secretKeyRef"];
-            program.env(variable["name"].as_str().unwrap(), text(&value(&from["name"], &from["key"])));
-        }
-        for argument in container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()) {
-            match argument.strip_prefix("/load/") {
-                Some(file) => program.arg(load.join(file)),
-                None if argument == "/out" => program.arg(&out),
-                None => program.arg(argument),
-            };
-        }
-        let child = program.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap();
-        Pod { child: Some(child), log }
+            (variable["name"].as_str().unwrap().to_owned(), text(&value(&from["name"], &from["key"])))
+        });
+        let variables = variables.chain([("JOB_COMPLETION_INDEX".to_owned(), index.to_string())]);
+        let at = |argument: &str| match argument.strip_prefix("/load/") {
+            Some(file) => load.join(file),
+            None if argument == "/out" => out.clone(),
+            None => argument.into(),
+        };
+        Container::start(log, container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()), at, variables)
     }
 
     fn listed(&mut self) -> Vec<Value> {
-        let listed = |(index, pod): (usize, &mut Pod)| {
+        let listed = |(index, pod): (usize, &mut Container)| {
             let waiting = if pod.child.is_none() { json!([{"state": {"waiting": {"reason": "ErrImagePull"}}}]) } else { json!([]) };
             json!({
                 "metadata": {"name": format!("pod-{index}"), "annotations": {"batch.kubernetes.io/job-completion-index": index.to_string()}},
@@ -302,7 +230,7 @@ impl State {
             self.secrets.remove(name)?;
         } else {
             self.jobs.remove(name)?;
-            self.pods.iter_mut().for_each(Pod::terminate);
+            self.pods.iter_mut().for_each(Container::terminate);
         }
         Some(json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }

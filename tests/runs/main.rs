@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod account;
+mod batch;
 mod command;
+mod containers;
 mod deployed;
 mod ending;
 mod explore;

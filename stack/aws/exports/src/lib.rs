@@ -43,7 +43,7 @@ pub use game_day::{GameDay, fis_game_day, game_day_template};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
 pub use kubernetes_job::{Brought, LONGEST_SECRET, kubernetes};
-pub use load_workers::{LEAD_S, LoadJob, batch, slurm, slurm_array};
+pub use load_workers::{LEAD_S, LoadJob, batch, batch_submission, slurm, slurm_array};
 pub use mark::{Mark, RUN_TAG};
 pub use policies::ACTIONS;
 pub use sam::sam;

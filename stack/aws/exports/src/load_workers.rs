@@ -102,6 +102,23 @@ pub fn batch(job: &LoadJob) -> Vec<File> {
     vec![File::new("batch.yaml", yaml(&template))]
 }
 
+/// What submits an array job (`SubmitJob`) whose file and results are below the folder that all containers share: the job's file and
+/// `out` as they see it. All begin at `start_at`; one that is started again would send its part when the others have sent theirs.
+pub fn batch_submission(job: &LoadJob, queue: &str, definition: &str, out: &str, seed: Option<u64>, start_at: &str) -> Value {
+    let mut command =
+        vec!["brownout".to_owned(), "load".to_owned(), job.file.clone(), "--worker".to_owned(), "--out".to_owned(), out.to_owned()];
+    command.extend(seed.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
+    json!({
+        "jobName": job.label(),
+        "jobQueue": queue,
+        "jobDefinition": definition,
+        "arrayProperties": {"size": job.workers},
+        "containerOverrides": {"command": command, "environment": [{"name": "BROWNOUT_START_AT", "value": start_at}]},
+        "retryStrategy": {"attempts": 1},
+        "timeout": {"attemptDurationSeconds": job.minutes() * 60},
+    })
+}
+
 fn submit(job: &LoadJob) -> String {
     format!(
         "aws batch submit-job --job-name {} --job-queue ${{Queue}} --job-definition ${{Worker}} --array-properties size={} \
