@@ -11,6 +11,7 @@ use std::sync::Arc;
 use faults::Plan;
 
 use crate::Deployment;
+use crate::lock::Lock;
 
 /// Everything that a run writes, except `logs/` and the locks.
 pub const FILES: [&str; 16] = [
@@ -92,7 +93,7 @@ impl FolderError {
 pub struct RunFolder {
     path: PathBuf,
     /// The lock, released with the last clone.
-    _lock: Option<Arc<File>>,
+    _lock: Option<Arc<Lock>>,
 }
 
 impl RunFolder {
@@ -123,7 +124,7 @@ impl RunFolder {
         let mut lock = folder.lock(RUN_LOCK)?;
         // Tested, not kept: the stack's process locks it again.
         drop(folder.lock(STACK_LOCK)?);
-        stamp(&mut lock).map_err(FolderError::unwritable(&folder.path))?;
+        stamp(lock.file()).map_err(FolderError::unwritable(&folder.path))?;
         if replace {
             folder.empty().map_err(FolderError::unwritable(&folder.path))?;
         } else if FILES.iter().any(|name| folder.path.join(name).exists()) {
@@ -167,17 +168,16 @@ impl RunFolder {
 
     /// Whether a run is under way in the folder `path`.
     pub fn is_under_way(path: &Path) -> bool {
-        File::open(path.join(RUN_LOCK)).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+        File::open(path.join(RUN_LOCK)).is_ok_and(|file| matches!(Lock::take(file), Err(TryLockError::WouldBlock)))
     }
 
-    fn lock(&self, name: &str) -> Result<File, FolderError> {
+    fn lock(&self, name: &str) -> Result<Lock, FolderError> {
         let path = self.path.join(name);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(FolderError::unwritable(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Busy(self.path.clone())),
-            Err(TryLockError::Error(cause)) => Err(FolderError::Unwritable { path, cause }),
-        }
+        Lock::take(file).map_err(|why| match why {
+            TryLockError::WouldBlock => FolderError::Busy(self.path.clone()),
+            TryLockError::Error(cause) => FolderError::Unwritable { path, cause },
+        })
     }
 
     /// Removes what a run wrote, and nothing else.

@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod effects;
 pub mod folder;
 pub mod health;
+pub mod lock;
 pub mod seed_folder;
 pub mod sightings;
 

@@ -2,12 +2,14 @@
 //! anywhere is deleted by it.
 
 use std::collections::BTreeMap;
+use std::fs::TryLockError;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use run_folder::SeedFolder;
+use run_folder::lock::Lock;
 use serde::{Deserialize, Serialize};
 
 use super::item::Item;
@@ -111,7 +113,7 @@ pub struct Journal {
 
 #[derive(Debug)]
 struct State {
-    file: std::fs::File,
+    file: Lock,
     next: u32,
 }
 
@@ -124,11 +126,11 @@ impl Journal {
         let path = folder.join(FILE);
         let unwritable = |cause| JournalError::Unwritable { path: path.clone(), cause };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
-        let file = locked(folder, &path, true)?;
+        let mut file = locked(folder, &path, true)?;
         if let Some(before) = read(&path)?.filter(|read| !read.over) {
             return Err(JournalError::Used { folder: folder.to_owned(), stack: before.begun.stack });
         }
-        file.set_len(0).map_err(unwritable)?;
+        file.file().set_len(0).map_err(unwritable)?;
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
         let journal = Self { path, begun: begun.clone(), state: Mutex::new(State { file, next: 0 }) };
         journal.write(|_| Entry::Begun(begun))?;
@@ -188,13 +190,14 @@ impl Journal {
         }
         let mut line = serde_json::to_vec(&entry).map_err(|error| unwritable(error.into()))?;
         line.push(b'\n');
-        state.file.write_all(&line).and_then(|()| state.file.sync_data()).map_err(unwritable)?;
+        let file = state.file.file();
+        file.write_all(&line).and_then(|()| file.sync_data()).map_err(unwritable)?;
         Ok(number)
     }
 
     fn put(&self, bytes: &[u8]) -> Result<(), JournalError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.file.write_all(bytes).map_err(|cause| JournalError::Unwritable { path: self.path.clone(), cause })
+        state.file.file().write_all(bytes).map_err(|cause| JournalError::Unwritable { path: self.path.clone(), cause })
     }
 
     /// The finished seed, for a run.
@@ -204,14 +207,13 @@ impl Journal {
     }
 }
 
-fn locked(folder: &Path, path: &Path, create: bool) -> Result<std::fs::File, JournalError> {
+fn locked(folder: &Path, path: &Path, create: bool) -> Result<Lock, JournalError> {
     let opened = std::fs::File::options().create(create).append(true).mode(0o600).open(path);
     let file = opened.map_err(|cause| JournalError::Unwritable { path: path.to_owned(), cause })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Busy(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(cause)) => Err(JournalError::Unwritable { path: path.to_owned(), cause }),
-    }
+    Lock::take(file).map_err(|why| match why {
+        TryLockError::WouldBlock => JournalError::Busy(folder.to_owned()),
+        TryLockError::Error(cause) => JournalError::Unwritable { path: path.to_owned(), cause },
+    })
 }
 
 struct Read {
