@@ -40,7 +40,6 @@ pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Erro
     let (folder, start_at) = begin(arguments, plan, count, Duration::from_secs(LEAD_S))?;
     let out = there(folder.path(), &shared)?;
     let job = LoadJob { name: plan.name.clone(), file, workers: count, length: plan.timeline.end() };
-    let job = LoadJob { name: plan.name.clone(), file, workers: count, length: plan.timeline.end() };
     let submission = batch_submission(&job, queue, definition, &out, arguments.seed, &dates::milliseconds(start_at));
     let asked = runtime.block_on(async { Submitted::create(&submission).await?.follow(count, start_at, signals).await })?;
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -52,7 +51,7 @@ pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Erro
 fn there(path: &Path, shared: &Path) -> Result<String, String> {
     let whole = path.canonicalize().map_err(|error| format!("`{}`: {error}", path.display()))?;
     let below = whole.strip_prefix(shared).ok().and_then(Path::to_str);
-    below.map(|below| Brought::path(below)).ok_or_else(|| {
+    below.map(Brought::path).ok_or_else(|| {
         let shared = shared.display();
         format!("`{}` is not below `{shared}`, the folder that the containers share (`--shared`, and `--out` below it)", path.display())
     })

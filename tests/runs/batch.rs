@@ -111,7 +111,7 @@ impl Account {
     fn load(&self, queue: &str, more: &[&str]) -> Child {
         let mut load = Command::new(BROWNOUT);
         load.args(["load", "shop.toml", "--workers", "batch:3", "--job-queue", queue, "--job-definition", "worker", "--start-at", &soon()]);
-        load.args(["--shared", "."]).args(more).env("AWS_ENDPOINT_URL", &self.endpoint).env("AWS_REGION", "eu-west-1");
+        load.args(["--shared", "."]).args(more).env("AWS_ENDPOINT_URL", &self.endpoint).env("AWS_DEFAULT_REGION", "eu-west-1");
         load.env("AWS_ACCESS_KEY_ID", "AKIA1").env("AWS_SECRET_ACCESS_KEY", "secret").env("HOME", self.shared.path());
         load.current_dir(self.shared.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -119,8 +119,9 @@ impl Account {
 
 #[test]
 fn an_array_job_sends_each_arrival_once_and_is_terminated_where_it_should_not_go_on() {
-    let can = Command::new("aws").args(["batch", "describe-jobs", "--generate-cli-skeleton"]).stdout(Stdio::null()).stderr(Stdio::null());
-    if !{ can }.status().is_ok_and(|status| status.success()) {
+    let mut skeleton = Command::new("aws");
+    skeleton.args(["batch", "describe-jobs", "--generate-cli-skeleton"]).stdout(Stdio::null()).stderr(Stdio::null());
+    if !skeleton.status().is_ok_and(|status| status.success()) {
         println!("SKIPPED: AWS's command line is not there");
         return;
     }
