@@ -11,7 +11,8 @@ use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::sender::{Dialled, NoAnswer};
+use crate::no_answer::NoAnswer;
+use crate::origin::Dialled;
 use crate::tls::Protocol;
 
 /// At most so many requests at a time on one connection in HTTP/2, which is what servers commonly allow; further ones get another

@@ -15,10 +15,11 @@ use tokio::sync::watch;
 use crate::books::{Books, Ending, UnderWay};
 use crate::error::TrafficError;
 use crate::means::Means;
+use crate::no_answer::NoAnswer;
 use crate::pacer::Pacer;
 use crate::reply::Reply;
 use crate::schedule::Schedule;
-use crate::sender::{Connections, NoAnswer};
+use crate::sender::Connections;
 use crate::timeline::Timeline;
 
 /// What a user does at an arrival.

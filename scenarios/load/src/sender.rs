@@ -6,77 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::connection::{Connection, Kept};
+use crate::no_answer::NoAnswer;
+use crate::origin::Origin;
 use crate::reply::Reply;
-use crate::tls::{Protocol, Tls};
-
-/// Why there was no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
-    /// The connection could not be made.
-    #[error("no connection: {0}")]
-    Connect(std::io::Error),
-    /// The connection ended in mid-request.
-    #[error("the connection failed: {0}")]
-    Connection(hyper::Error),
-    /// Neither sent nor refused: a new connection closed at once.
-    #[error("the connection closed before the request was sent")]
-    Closed,
-    /// No whole answer within the patience.
-    #[error("no answer within {0:?}")]
-    Patience(Duration),
-}
-
-/// Where requests go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Origin {
-    /// `host:port`, in the clear.
-    Plain(String),
-    /// `https://host` or `https://host:port`.
-    Tls { host: String, address: String },
-}
-
-impl Origin {
-    fn read(address: &str) -> Self {
-        let Some(authority) = address.strip_prefix("https://") else {
-            return Self::Plain(address.to_owned());
-        };
-        match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
-                Self::Tls { host: host.to_owned(), address: authority.to_owned() }
-            }
-            _ => Self::Tls { host: authority.to_owned(), address: format!("{authority}:443") },
-        }
-    }
-
-    async fn dial(&self) -> Result<Box<dyn Stream>, NoAnswer> {
-        match self {
-            Self::Plain(address) => Ok(Box::new(connected(address).await?)),
-            Self::Tls { host, address } => {
-                Ok(Box::new(Tls::default().client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?))
-            }
-        }
-    }
-
-    async fn dial_for_http(&self, tls: &Tls) -> Result<Dialled, NoAnswer> {
-        match self {
-            Self::Plain(address) => Ok(Dialled { stream: Box::new(connected(address).await?), speaks: Protocol::Http1 }),
-            Self::Tls { host, address } => {
-                let (stream, speaks) = tls.for_http(host, connected(address).await?).await.map_err(NoAnswer::Connect)?;
-                Ok(Dialled { stream: Box::new(stream), speaks })
-            }
-        }
-    }
-}
-
-/// A connection on which nothing was sent yet.
-pub(crate) struct Dialled {
-    pub(crate) stream: Box<dyn Stream>,
-    pub(crate) speaks: Protocol,
-}
+use crate::tls::Tls;
 
 /// Connections to one address, kept from request to request. The one that was used last is taken first: those that are not needed lie idle
 /// until the other side closes them, and the others never do. In HTTP/2, on which TLS agrees where the other side can, requests share one.
@@ -164,31 +99,12 @@ impl Connections {
     }
 
     async fn open(&self) -> Result<Connection, NoAnswer> {
-        let connection = Connection::over(self.origin.dial_for_http(&self.tls).await?).await?;
+        let connection = Connection::over(self.origin.dial(&self.tls).await?).await?;
         if let Connection::Shared(shared) = &connection {
             self.all_kept().put(Connection::Shared(shared.clone()));
         }
         Ok(connection)
     }
-}
-
-/// A connection, with TLS or without.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// Connects to `host:port` in the clear, or to `https://host`.
-///
-/// # Errors
-/// If the connection cannot be made.
-pub async fn dial(address: &str) -> Result<Box<dyn Stream>, NoAnswer> {
-    Origin::read(address).dial().await
-}
-
-async fn connected(address: &str) -> Result<TcpStream, NoAnswer> {
-    let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
-    stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
-    Ok(stream)
 }
 
 #[cfg(test)]
@@ -197,7 +113,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -278,20 +194,5 @@ mod tests {
         accepting.abort();
         assert!(matches!(error, NoAnswer::Connection(_)), "{error}");
         assert_eq!(arrived.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn an_origin_is_plain_unless_it_says_https() {
-        let tls = |host: &str, address: &str| Origin::Tls { host: host.into(), address: address.into() };
-        for (address, origin) in [
-            ("127.0.0.1:8080", Origin::Plain("127.0.0.1:8080".into())),
-            (
-                "https://a.execute-api.eu-west-1.amazonaws.com",
-                tls("a.execute-api.eu-west-1.amazonaws.com", "a.execute-api.eu-west-1.amazonaws.com:443"),
-            ),
-            ("https://localhost:8443", tls("localhost", "localhost:8443")),
-        ] {
-            assert_eq!(Origin::read(address), origin, "{address}");
-        }
     }
 }

@@ -132,11 +132,6 @@ impl Tls {
         }
     }
 
-    /// Speaks TLS over `stream` with `host`, whose certificate must be for that name.
-    pub(crate) async fn client(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.over(host, stream, &[]).await
-    }
-
     async fn over(&self, host: &str, stream: TcpStream, offered: &[Protocol]) -> io::Result<TlsStream<TcpStream>> {
         let mut config = match &self.own {
             Some(own) => Arc::clone(own),

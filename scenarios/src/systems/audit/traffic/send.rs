@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use load::sender::{self, NoAnswer};
+use load::{NoAnswer, origin};
 
 use crate::systems::audit::traffic::content::Content;
 
@@ -15,7 +15,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Sends `request` to `host:port` or `https://host` and reads the whole answer.
 pub(crate) async fn send(address: &str, request: Request<Content>) -> Result<(u16, Bytes), NoAnswer> {
-    let stream = sender::dial(address).await?;
+    let stream = origin::dial(address).await?;
     let handshake = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
     let (mut connection, task) = handshake.await.map_err(NoAnswer::Connection)?;
     tokio::spawn(task);

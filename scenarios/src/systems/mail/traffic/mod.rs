@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use load::NoAnswer;
 use load::open_model::{Arrival, Hands, Scenario, Stage, System};
-use load::sender::NoAnswer;
 use load::{Arrivals, Journey, PATIENCE, Schedule};
 use reports::Outcome;
 use tokio::sync::Semaphore;
