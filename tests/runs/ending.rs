@@ -40,7 +40,7 @@ fn nothing_is_left(out: &std::path::Path) {
 
 #[test]
 fn after_kill_9_of_the_harness_traffic_is_normal_within_the_lease_and_nothing_survives_a_minute() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let folder = tempfile::tempdir().unwrap();
     let (mut running, gateway) = struck(folder.path());
     running.signal("KILL");

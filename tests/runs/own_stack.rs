@@ -41,7 +41,7 @@ fn an_order_is_placed_and_shipped_while_the_table_is_slow() {
         return;
     }
     let text = std::fs::read_to_string(orders().join("brownout.toml")).unwrap();
-    let outcome = Share::Half.run(&at(&text, &orders()), &[]);
+    let outcome = Share::Third.run(&at(&text, &orders()), &[]);
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{}", outcome.story());
     let result = outcome.result();
     // On a busy machine Python is too slow for the aims, which then are not shown; but nothing breaks.
@@ -178,7 +178,7 @@ fn each_planted_bug_breaks_exactly_the_rule_that_is_about_it() {
     }
     for_each(&BUGS, |(what, file, from, to, broken)| {
         let folder = with_bug(file, from, to);
-        let outcome = Share::Quarter.run(&at(&only_rules(), folder.path()), &[]);
+        let outcome = Share::Sixth.run(&at(&only_rules(), folder.path()), &[]);
         assert_eq!(outcome.broken(), *broken, "{what}: {}", outcome.story());
         let result = outcome.result();
         let rules = result["invariants"].as_array().unwrap();

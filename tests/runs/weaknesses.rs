@@ -80,10 +80,10 @@ fn phases(experiment: &str) -> &'static str {
 fn share(experiment: &str) -> Share {
     match experiment {
         // 35 arrivals a second and more, or records of megabytes.
-        "audit-sizes" | "blast-radius" | "everything" | "published-form" | "quiet" | "slow-authorizer" => Share::Half,
+        "audit-sizes" | "blast-radius" | "everything" | "published-form" | "quiet" | "slow-authorizer" => Share::Third,
         // 10 and more.
         "decision-point-down" | "expiry-race" | "failing-authorizer" | "lost-shadow-write" | "sign-in-blocked" | "slow-mail" => {
-            Share::Quarter
+            Share::Sixth
         }
         _ => Share::Place,
     }

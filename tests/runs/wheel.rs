@@ -42,7 +42,7 @@ fn an_installed_wheel_runs_a_shipped_experiment_in_an_empty_folder() {
         println!("SKIPPED: python3 has no pip");
         return;
     }
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let folder = tempfile::tempdir().unwrap();
     let (installed, empty) = (folder.path().join("installed"), folder.path().join("empty"));
     let wheel = packed(&folder.path().join("out"));

@@ -24,7 +24,7 @@ fn slow_authorizer() -> String {
 
 #[test]
 fn a_shipped_experiment_holds_on_a_stack_by_its_name_and_leaves_it_as_it_was() {
-    let _turn = Share::Half.take();
+    let _turn = Share::Third.take();
     let account = Account::with("clinic", &[include_str!("../../../scenarios/src/systems/clinic/template.yaml")], &[]);
     let before = account.functions();
     let file = account.file(&slow_authorizer());

@@ -107,7 +107,7 @@ fn has(found: &[(String, String, String)], rule: &str, place: &str, way: &str) -
 
 #[test]
 fn the_weaknesses_of_an_app_are_found_each_at_its_place_and_an_experiment_repeats_one() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let explored = app("", &["--budget", "400"]);
     let found = explored.findings();
     assert_eq!(explored.code, 3, "{}", explored.story());
@@ -138,7 +138,7 @@ fn the_weaknesses_of_an_app_are_found_each_at_its_place_and_an_experiment_repeat
 
 #[test]
 fn nothing_is_found_in_the_mended_app_and_the_same_seed_tries_the_same_cases() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let explored = app(ALL, &["--budget", "400"]);
     assert_eq!((explored.code, explored.findings()), (0, vec![]), "{}", explored.story());
     let covered = &explored.json()["coverage"];
@@ -153,7 +153,7 @@ fn nothing_is_found_in_the_mended_app_and_the_same_seed_tries_the_same_cases() {
 
 #[test]
 fn an_exploration_goes_on_where_its_budget_ended_it_and_its_report_holds_both() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let first = app("", &["--budget", "12"]);
     let (decided, found) = (first.decided(), first.findings());
     assert!(!decided.is_empty() && decided.len() <= 12 && !found.is_empty(), "{}", first.story());
@@ -176,7 +176,7 @@ fn an_exploration_goes_on_where_its_budget_ended_it_and_its_report_holds_both() 
 
 #[test]
 fn a_weakness_of_a_shipped_system_is_found_and_without_it_nothing() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let file = "question = \"q\"\nsystems = [\"users-api\"]\nseed = 11\n[load.users-api]\nrate = \"6/s\"\n";
     let explored = |arguments: &[&str]| {
         let folder = tempfile::tempdir().unwrap();

@@ -50,7 +50,7 @@ fn are_found(weaknesses: &[Weakness]) {
     if !can_run() {
         return;
     }
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let explored = explored_with(weaknesses);
     let found = explored.findings();
     assert_eq!(explored.code, if weaknesses.is_empty() { 0 } else { 3 }, "{}", explored.story());

@@ -48,7 +48,7 @@ impl Explored {
 
 #[test]
 fn a_fallback_that_is_swallowed_is_found_as_a_pair_and_its_experiment_has_both_faults() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let explored = fallback("", &["--pairs", "12"]);
     let found = explored.findings();
     assert_eq!(explored.code, 3, "{}", explored.story());
@@ -69,7 +69,7 @@ fn a_fallback_that_is_swallowed_is_found_as_a_pair_and_its_experiment_has_both_f
 
 #[test]
 fn no_pair_breaks_the_mended_fallback() {
-    let _turn = Share::Quarter.take();
+    let _turn = Share::Sixth.take();
     let explored = fallback("queue", &["--pairs", "10"]);
     assert_eq!((explored.code, explored.findings()), (0, vec![]), "{}", explored.story());
     assert_eq!(explored.names()[..3], FIRST, "{}", explored.story());
