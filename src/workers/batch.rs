@@ -19,6 +19,10 @@ use crate::signals::Signals;
 /// How often Batch is asked.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// So much longer than its load the job is waited for, and so long once it is terminated.
+const LONGER: Duration = Duration::from_secs(600);
+const ENDING: Duration = Duration::from_secs(120);
+
 /// Submits the job, waits for its end, and judges; the exit code is the verdict's.
 ///
 /// # Errors
@@ -41,7 +45,7 @@ pub fn run(arguments: &Load, plan: &Plan, count: u64) -> Result<u8, Box<dyn Erro
     let out = there(folder.path(), &shared)?;
     let job = LoadJob { name: plan.name.clone(), file, workers: count, length: plan.timeline.end() };
     let submission = batch_submission(&job, queue, definition, &out, arguments.seed, &dates::milliseconds(start_at));
-    let asked = runtime.block_on(async { Submitted::create(&submission).await?.follow(count, start_at, signals).await })?;
+    let asked = runtime.block_on(async { Submitted::create(&submission).await?.follow(&job, start_at, signals).await })?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     let code = report::of_workers(folder.path(), arguments.json)?;
     Ok(asked.map_or(code, Asked::exit_code))
@@ -71,16 +75,21 @@ impl Submitted {
     }
 
     /// Waits for its end. A signal terminates it, and so does a container that does not run when all should send.
-    async fn follow(&self, count: u64, start_at: SystemTime, mut signals: Signals) -> Result<Option<Asked>, String> {
+    async fn follow(&self, job: &LoadJob, start_at: SystemTime, mut signals: Signals) -> Result<Option<Asked>, String> {
         let (mut asked, mut late) = (None, None);
+        let mut until = start_at + job.length + LONGER;
         loop {
             tokio::select! {
                 signal = signals.asked(), if asked.is_none() => {
                     eprintln!("asked to stop: terminating array job {}", self.id);
                     asked = Some(signal);
                     self.terminate("asked to stop").await;
+                    until = SystemTime::now() + ENDING;
                 }
                 () = tokio::time::sleep(EVERY) => {}
+            }
+            if SystemTime::now() > until {
+                return Err(format!("array job {} does not end, or cannot be watched any more", self.id));
             }
             let state = match self.state().await {
                 Ok(state) => state,
@@ -93,12 +102,13 @@ impl Submitted {
             if state.is_over {
                 return late.map_or(Ok(asked), Err);
             }
-            if late.is_none() && asked.is_none() && SystemTime::now() > start_at && state.begun < count {
+            if late.is_none() && asked.is_none() && SystemTime::now() > start_at && state.begun < job.workers {
                 let why = format!(
-                    "only {} of {count} containers run when all should send; a later `--start-at` gives them more time",
-                    state.begun
+                    "only {} of {} containers run when all should send; a later `--start-at` gives them more time",
+                    state.begun, job.workers
                 );
                 self.terminate(&why).await;
+                until = SystemTime::now() + ENDING;
                 late = Some(why);
             }
         }

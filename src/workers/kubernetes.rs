@@ -30,6 +30,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// So much longer than its load a pod is waited for: it starts, and tells what it wrote.
 const LONGER: Duration = Duration::from_secs(600);
 
+/// So long it is waited for once its job is deleted: Kubernetes gives it half a minute.
+const ENDING: Duration = Duration::from_secs(120);
+
 /// Submits the job, waits for its pods, and judges; the exit code is the verdict's.
 ///
 /// # Errors
@@ -190,7 +193,7 @@ async fn follow(
     submitted: &Submitted,
     count: u64,
     start_at: SystemTime,
-    until: SystemTime,
+    mut until: SystemTime,
     out: &Path,
     mut signals: Signals,
 ) -> Result<Option<Asked>, Box<dyn Error>> {
@@ -203,6 +206,7 @@ async fn follow(
                 eprintln!("asked to stop: deleting job {}", submitted.name);
                 asked = Some(signal);
                 submitted.stop().await;
+                until = SystemTime::now() + ENDING;
             }
             () = tokio::time::sleep(EVERY) => {}
         }
